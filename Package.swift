@@ -1,0 +1,53 @@
+// swift-tools-version: 6.1
+import PackageDescription
+
+/// Dependencies between our own targets point upwards in this list only.
+let package = Package(
+    name: "MedMoE",
+    products: [.executable(name: "medmoe", targets: ["medmoe"])],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+    ],
+    targets: [
+        // System libraries. oneDNN ships no pkg-config file in Debian: its module map names the library.
+        .systemLibrary(name: "CZeroMQ", pkgConfig: "libzmq", providers: [.apt(["libzmq3-dev"])]),
+        .systemLibrary(name: "COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),
+        .systemLibrary(name: "COneDNN", providers: [.apt(["libdnnl-dev"])]),
+        .systemLibrary(name: "CProtobufC", pkgConfig: "libprotobuf-c", providers: [.apt(["libprotobuf-c-dev"])]),
+        .systemLibrary(name: "CTurboJPEG", pkgConfig: "libturbojpeg", providers: [.apt(["libturbojpeg0-dev"])]),
+        .systemLibrary(name: "CSpng", pkgConfig: "spng", providers: [.apt(["libspng-dev"])]),
+
+        .target(name: "CKernels", cSettings: [.unsafeFlags(["-O3"])]),
+        .target(name: "CWire", dependencies: ["CProtobufC"]),
+        .target(name: "Tensors", dependencies: ["CKernels", "COneDNN", "COpenBLAS"]),
+        .target(
+            name: "Checkpoints",
+            dependencies: ["Tensors", .product(name: "Crypto", package: "swift-crypto")]),
+        .target(name: "Imaging", dependencies: ["CTurboJPEG", "CSpng"]),
+        .target(name: "Language"),
+        .target(name: "MedMoE", dependencies: ["Tensors", "Checkpoints", "Imaging", "Language"]),
+        .target(name: "Wire", dependencies: ["CWire", "CProtobufC", "CZeroMQ", "Tensors"]),
+        .target(
+            name: "Cluster",
+            dependencies: ["Wire", "MedMoE", .product(name: "Logging", package: "swift-log")]),
+        .executableTarget(
+            name: "medmoe",
+            dependencies: [
+                "Cluster", "MedMoE",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Logging", package: "swift-log"),
+            ]),
+
+        .testTarget(name: "TensorsTests", dependencies: ["Tensors"]),
+        .testTarget(name: "CheckpointsTests", dependencies: ["Checkpoints"], resources: [.copy("Fixtures")]),
+        .testTarget(name: "ImagingTests", dependencies: ["Imaging"], resources: [.copy("Fixtures")]),
+        .testTarget(name: "LanguageTests", dependencies: ["Language"], resources: [.copy("Fixtures")]),
+        .testTarget(name: "MedMoETests", dependencies: ["MedMoE"], resources: [.copy("Fixtures")]),
+        .testTarget(name: "WireTests", dependencies: ["Wire"]),
+        .testTarget(name: "ClusterTests", dependencies: ["Cluster"]),
+        .testTarget(name: "CommandTests", dependencies: ["medmoe", "Cluster"]),
+    ],
+    swiftLanguageModes: [.v6]
+)

@@ -1,0 +1,6 @@
+import ArgumentParser
+
+@main
+struct MedMoECommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(commandName: "medmoe")
+}
