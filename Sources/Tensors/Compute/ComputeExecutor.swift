@@ -1,0 +1,55 @@
+import Foundation
+
+/// A dedicated thread that runs an actor's jobs one after the other.
+///
+/// Whatever computes for more than a millisecond runs here instead of on Swift's cooperative pool, which has only as many
+/// threads as there are cores.
+public final class ComputeExecutor: SerialExecutor, @unchecked Sendable {
+    private let condition = NSCondition()
+    // Guarded by `condition`.
+    private var jobs: [UnownedJob] = []
+    private var stopped = false
+
+    public init(name: String = "medmoe-compute") {
+        let thread = Thread { [weak self] in
+            while let executor = self?.waitForJobs() {
+                for job in executor.jobs { job.runSynchronously(on: executor.unowned) }
+            }
+        }
+        thread.name = name
+        thread.stackSize = 8 << 20
+        thread.start()
+    }
+
+    deinit { stop() }
+
+    /// Ends the thread after the jobs that are already there.
+    public func stop() {
+        condition.withLock {
+            stopped = true
+            condition.broadcast()
+        }
+    }
+
+    public func enqueue(_ job: consuming ExecutorJob) {
+        let unowned = UnownedJob(job)
+        condition.withLock {
+            jobs.append(unowned)
+            condition.signal()
+        }
+    }
+
+    public func asUnownedSerialExecutor() -> UnownedSerialExecutor { UnownedSerialExecutor(ordinary: self) }
+
+    private func waitForJobs() -> (jobs: [UnownedJob], unowned: UnownedSerialExecutor)? {
+        condition.lock()
+        defer { condition.unlock() }
+        while jobs.isEmpty {
+            if stopped { return nil }
+            condition.wait()
+        }
+        let ready = jobs
+        jobs.removeAll(keepingCapacity: true)
+        return (ready, asUnownedSerialExecutor())
+    }
+}
