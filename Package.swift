@@ -28,7 +28,7 @@ let package = Package(
             dependencies: ["Tensors", .product(name: "Crypto", package: "swift-crypto")]),
         .target(name: "Imaging", dependencies: ["CTurboJPEG", "CSpng"]),
         .target(name: "Language"),
-        .target(name: "MedMoE", dependencies: ["Tensors", "Checkpoints", "Imaging", "Language"]),
+        .target(name: "MedMoE", dependencies: ["CKernels", "Tensors", "Checkpoints", "Imaging", "Language"]),
         .target(name: "Wire", dependencies: ["CWire", "CProtobufC", "CZeroMQ", "Tensors"]),
         .target(
             name: "Cluster",

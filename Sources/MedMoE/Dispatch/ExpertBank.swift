@@ -1,0 +1,105 @@
+import CKernels
+import Checkpoints
+import Tensors
+
+/// Domain experts and the meta expert of the mixture layers: what computes a tile, in process and on a worker alike.
+public struct ExpertBank: Sendable {
+    /// Hidden size D.
+    public let width: Int
+    private let experts: [ExpertAddress: FeedForward]
+    /// The always-on module of each mixture layer; empty when the model has none.
+    private let meta: [Int: FeedForward]
+
+    /// Reads the experts from a checkpoint.
+    ///
+    /// - Parameters:
+    ///   - chosen: indices of the experts to hold, in every mixture layer that has them; nil for all.
+    /// - Throws: `ModelError` when a tensor is missing or does not fit the configuration.
+    public init(source: any TensorSource, configuration: ModelConfiguration, experts chosen: Set<Int>? = nil) throws {
+        let reader = WeightReader(
+            source: source, hint: "this folder does not hold that expert: name others with --experts, or use a fuller folder")
+        width = configuration.hiddenSize
+        var experts: [ExpertAddress: FeedForward] = [:]
+        var meta: [Int: FeedForward] = [:]
+        if let mixture = configuration.mixture {
+            for layer in mixture.layers {
+                for expert in 0..<mixture.expertCount(layer: layer) where chosen?.contains(expert) ?? true {
+                    experts[ExpertAddress(layer: layer, expert: expert)] = try FeedForward(
+                        reader, prefix: "model.layers.\(layer).mlp.deepspeed_moe.experts.deepspeed_experts.\(expert)",
+                        configuration: configuration)
+                }
+                if let prefix = try AlwaysOnModule.prefix(layer: layer, configuration: configuration, has: reader.has) {
+                    meta[layer] = try FeedForward(reader, prefix: prefix, configuration: configuration)
+                }
+            }
+        }
+        guard meta.isEmpty || meta.count == configuration.mixture?.layers.count else {
+            throw ModelError.inconsistent(
+                "only the mixture layers \(meta.keys.sorted()) have a meta expert: the checkpoint is incomplete")
+        }
+        self.experts = experts
+        self.meta = meta
+    }
+
+    /// What this bank can compute, sorted.
+    public var addresses: [ExpertAddress] { experts.keys.sorted() }
+
+    /// Whether the meta expert is there.
+    public var hasMeta: Bool { !meta.isEmpty }
+
+    /// `factor · E(h) + metaFactor · M(h)` for each row of the tile.
+    ///
+    /// - Throws: `DispatchError.rejected` when the tile does not fit this bank.
+    public func compute(_ tile: ExpertTile, _ context: ComputeContext) throws -> Rows {
+        guard let expert = experts[tile.address] else {
+            throw DispatchError.rejected("\(tile.address) is not held here")
+        }
+        guard tile.rows.dtype == .float32, tile.rows.shape == [tile.rowCount, width], tile.rowCount > 0 else {
+            throw DispatchError.rejected(
+                "a tile has \(tile.rows.dtype.rawValue) rows \(tile.rows.shape) and \(tile.rowCount) factors; rows of \(width) are needed")
+        }
+        let h = try Rows(tile.rows)
+        let y = try expert(h, context)
+        tile.factors.withUnsafeBufferPointer { factors in
+            guard let factors = factors.baseAddress else { return }
+            ck_scale_rows(y.pointer, factors, y.count, y.width)
+        }
+        if let metaFactors = tile.metaFactors {
+            guard let always = meta[tile.address.layer], metaFactors.count == y.count else {
+                throw DispatchError.rejected("a tile asks for the meta expert of layer \(tile.address.layer), which is not held here")
+            }
+            let m = try always(h, context)
+            metaFactors.withUnsafeBufferPointer { factors in
+                guard let factors = factors.baseAddress else { return }
+                ck_add_scaled_rows(y.pointer, m.pointer, factors, y.count, y.width)
+            }
+        }
+        return y
+    }
+}
+
+/// Where the always-on module of a mixture layer lies: the meta expert, or with `use_residual` the residual module.
+///
+/// In the public code both are one module, and writers that drop shared tensors keep one of its two names.
+public enum AlwaysOnModule {
+    /// Prefixes under which the module of a layer may lie, the usual one first.
+    public static func prefixes(layer: Int, usesResidual: Bool) -> [String] {
+        let mlp = "model.layers.\(layer).mlp"
+        return usesResidual ? ["\(mlp).meta_moe", "\(mlp).mlp"] : ["\(mlp).meta_moe"]
+    }
+
+    /// The prefix that a checkpoint has, or nil when it has no such module.
+    ///
+    /// - Parameter has: whether the checkpoint has a tensor of a name.
+    /// - Throws: `ModelError.missingTensor` when the configuration asks for a residual module and none is there.
+    static func prefix(layer: Int, configuration: ModelConfiguration, has: (String) -> Bool) throws -> String? {
+        let usesResidual = configuration.mixture?.usesResidual ?? false
+        let landmark = FeedForward.landmark(configuration.backbone)
+        let found = prefixes(layer: layer, usesResidual: usesResidual).first { has("\($0).\(landmark)") }
+        if found == nil, usesResidual {
+            throw ModelError.missingTensor(
+                "model.layers.\(layer).mlp.mlp.\(landmark)", hint: "use_residual is set, and layer \(layer) has no residual module")
+        }
+        return found
+    }
+}

@@ -1,0 +1,35 @@
+import Checkpoints
+import Tensors
+
+/// The FFN of a mixture layer as the coordinator sees it: route, dispatch, combine.
+struct MixtureLayer: Sendable {
+    let layer: Int
+    let router: Router
+
+    /// - Parameter h: normed rows, `[rows, hidden]`
+    /// - Returns: `[rows, hidden]`
+    func callAsFunction(_ h: Rows, _ pass: ForwardPass, isolation: isolated (any Actor)? = #isolation) async throws -> Rows {
+        pass.observer?.observe("moe_in.\(layer)", h)
+        let routing = try router(h, pass.context)
+        pass.observer?.observe("gate_logits.\(layer)", routing.logits)
+        let plan = TilePlan(layer: layer, routing: routing, width: h.width)
+        let ticket = pass.dispatch.submit(try plan.tiles(of: h, routing: routing), deadline: pass.deadline)
+        let results = try await withTaskCancellationHandler {
+            try await ticket.results()
+        } onCancel: {
+            ticket.cancel()
+        }
+        if let routed = pass.routed {
+            for (piece, result) in zip(plan.pieces, results) {
+                guard result.expertRows == piece.rows.count else {
+                    throw DispatchError.rejected(
+                        "worker \(result.worker) says it computed \(result.expertRows) rows of a tile of \(piece.rows.count)")
+                }
+                routed(RoutedTile(layer: layer, expert: piece.expert, worker: result.worker, rows: piece.rows))
+            }
+        }
+        let y = try plan.combine(results, rows: h.count, width: h.width)
+        pass.observer?.observe("moe_out.\(layer)", y)
+        return y
+    }
+}
