@@ -41,11 +41,13 @@ let package = Package(
                 .product(name: "Logging", package: "swift-log"),
             ]),
 
+        // Small models with the public code's own values, for the tests of several modules.
+        .target(name: "ModelFixtures", path: "Tests/ModelFixtures", resources: [.copy("Models")]),
         .testTarget(name: "TensorsTests", dependencies: ["Tensors"]),
         .testTarget(name: "CheckpointsTests", dependencies: ["Checkpoints"], resources: [.copy("Fixtures")]),
         .testTarget(name: "ImagingTests", dependencies: ["Imaging"], resources: [.copy("Fixtures")]),
         .testTarget(name: "LanguageTests", dependencies: ["Language"], resources: [.copy("Fixtures")]),
-        .testTarget(name: "MedMoETests", dependencies: ["MedMoE"], resources: [.copy("Fixtures")]),
+        .testTarget(name: "MedMoETests", dependencies: ["MedMoE", "ModelFixtures"]),
         .testTarget(name: "WireTests", dependencies: ["Wire"]),
         .testTarget(name: "ClusterTests", dependencies: ["Cluster"]),
         .testTarget(name: "CommandTests", dependencies: ["medmoe", "Cluster"]),

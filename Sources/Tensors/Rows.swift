@@ -35,8 +35,11 @@ public final class Rows {
     /// The first element of a row.
     public func row(_ index: Int) -> UnsafeMutablePointer<Float> { pointer + index * width }
 
-    /// All elements.
+    /// All elements. Like `pointer`, only valid while a variable holds the rows: not on the result of a call.
     public var buffer: UnsafeMutableBufferPointer<Float> { UnsafeMutableBufferPointer(start: pointer, count: elementCount) }
+
+    /// A copy of all elements.
+    public var values: [Float] { withExtendedLifetime(self) { Array(buffer) } }
 
     /// An immutable copy with the shape `[count, width]`, or the given one.
     public func tensor(shape: [Int]? = nil) throws -> Tensor {

@@ -27,7 +27,8 @@ struct Backbone: Sendable {
         if configuration.tiesEmbeddings {
             head = Linear(weight: try embeddings.float32(), bias: nil)
         } else {
-            head = try reader.linear("lm_head", from: hidden, to: vocabulary, bias: configuration.backbone == .phi)
+            // Phi-2 has a bias here, the public mixture code built on it has none.
+            head = try reader.linear("lm_head", from: hidden, to: vocabulary, bias: reader.has("lm_head.bias"))
         }
         rotary = RotaryEmbedding(
             dimensions: configuration.rotaryDimensions, theta: configuration.ropeTheta, positions: configuration.contextLength)
