@@ -12,11 +12,12 @@ public final class ComputeExecutor: SerialExecutor, @unchecked Sendable {
 
     public init(name: String = "medmoe-compute") {
         let thread = Thread { [weak self] in
+            // Set from inside: a name given before the start does not reach the thread.
+            Thread.current.name = name
             while let executor = self?.waitForJobs() {
                 for job in executor.jobs { job.runSynchronously(on: executor.unowned) }
             }
         }
-        thread.name = name
         thread.stackSize = 8 << 20
         thread.start()
     }

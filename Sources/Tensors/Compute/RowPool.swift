@@ -20,9 +20,9 @@ public final class RowPool: @unchecked Sendable {
         self.threadCount = max(1, threadCount)
         for index in 1..<max(2, self.threadCount) where index < self.threadCount {
             let thread = Thread { [weak self] in
+                Thread.current.name = "medmoe-rows-\(index)"
                 while let pool = self, pool.help() {}
             }
-            thread.name = "medmoe-rows-\(index)"
             thread.stackSize = 1 << 20
             thread.start()
         }
