@@ -59,6 +59,12 @@ public struct TorchArchive: TensorSource {
         mapping = mode == .mapped ? try file.map() : nil
     }
 
+    /// The file behind the tensors.
+    var checkpointFile: CheckpointFile { file }
+
+    /// Torch archives carry none.
+    var metadata: [String: String] { [:] }
+
     public func descriptor(_ name: String) -> TensorDescriptor? { views[name]?.descriptor }
 
     public func file(of name: String) -> String { file.path }
