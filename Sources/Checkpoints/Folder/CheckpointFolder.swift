@@ -34,6 +34,9 @@ public struct CheckpointFolder: Sendable {
         }
         let configPath = joined(path, "config.json")
         let config = try JSONValue.read(path: configPath)
+        guard case .object = config else {
+            throw CheckpointError.malformed(file: configPath, field: "JSON", problem: "it is not an object")
+        }
         let container = try Container(folder: path, reading: mode)
         self.path = path
         self.container = container
