@@ -32,6 +32,7 @@ struct SafetensorsHeader: Sendable {
             throw CheckpointError.malformed(
                 file: file.path, field: "header length", problem: "the file has \(file.size) bytes, fewer than the 8 of the length")
         }
+        try file.refusePointer(try file.array(0..<min(file.size, 64)))
         let length = try file.array(0..<8).reversed().reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
         guard length <= UInt64(Self.byteLimit) else {
             throw CheckpointError.limit(
