@@ -47,7 +47,7 @@ extension CheckpointFolder {
     ///
     /// - Parameter configuration: the keys that matter to the arithmetic, in a canonical rendering.
     /// - Throws: what `imageTower()` throws when the tower is neither at hand nor recorded.
-    public func modelDigest(configuration: [String: String], verify: Bool = false) throws -> Digest {
+    public func modelDigest(configuration: [String: String], verify: Bool = false) throws -> CheckpointDigest {
         let all = try fingerprints(verify: verify)
         // Without the tower's tensors this would be the digest of something else.
         if !all.tensors.keys.contains(where: { $0.hasPrefix(TensorNames.tower) }) { _ = try imageTower() }
@@ -55,9 +55,9 @@ extension CheckpointFolder {
     }
 
     /// The digest of the tokenizer's files, or what a shard without them carries.
-    public func tokenizerDigest() throws -> Digest {
+    public func tokenizerDigest() throws -> CheckpointDigest {
         if tokenizerPaths.isEmpty, let recorded = try recordedDigests() { return recorded.tokenizer }
-        return try Digest.tokenizer(tokenizerPaths)
+        return try CheckpointDigest.tokenizer(tokenizerPaths)
     }
 
     /// What the files carry about the whole model, or nil.
@@ -70,10 +70,10 @@ extension CheckpointFolder {
         return nil
     }
 
-    private func contents(of names: [String], in part: any ContainerPart, verify: Bool) throws -> [String: Digest] {
+    private func contents(of names: [String], in part: any ContainerPart, verify: Bool) throws -> [String: CheckpointDigest] {
         var cache = DigestCache(beside: part.checkpointFile)
-        var all: [String: Digest] = [:]
-        var new: [String: Digest] = [:]
+        var all: [String: CheckpointDigest] = [:]
+        var new: [String: CheckpointDigest] = [:]
         for name in names.sorted(by: inByteOrder) {
             if !verify, let known = cache.contents[name] {
                 all[name] = known

@@ -5,7 +5,7 @@
 struct DigestCache: Sendable {
     private let file: CheckpointFile
     /// SHA-256 of the bytes of each tensor, by the name that the file uses.
-    private(set) var contents: [String: Digest] = [:]
+    private(set) var contents: [String: CheckpointDigest] = [:]
 
     /// Largest cache that is read, in bytes.
     static let byteLimit = 128 << 20
@@ -14,13 +14,13 @@ struct DigestCache: Sendable {
     init(beside file: CheckpointFile) {
         self.file = file
         guard let bytes = try? CheckpointFile.contents(of: path, limit: Self.byteLimit) else { return }
-        var contents: [String: Digest] = [:]
+        var contents: [String: CheckpointDigest] = [:]
         var facts: [String: Int] = [:]
         var scanner = JSONScanner(bytes)
         let complete: Void? = try? {
             try scanner.object { key, scanner in
                 if key == "tensors" {
-                    try scanner.object { name, scanner in contents[name] = try Digest(hex: scanner.string()) }
+                    try scanner.object { name, scanner in contents[name] = try CheckpointDigest(hex: scanner.string()) }
                 } else {
                     facts[key] = try scanner.natural()
                 }
@@ -34,12 +34,12 @@ struct DigestCache: Sendable {
     private var path: String { joined(folder(of: file.path), ".\(file.path.split(separator: "/").last ?? "").medmoe-digests.json") }
 
     /// Remembers contents and writes the cache. A folder that cannot be written to costs the next run its time and nothing else.
-    mutating func add(_ new: [String: Digest]) {
+    mutating func add(_ new: [String: CheckpointDigest]) {
         guard !new.isEmpty else { return }
         contents.merge(new) { $1 }
         let members = contents.sorted { inByteOrder($0.key, $1.key) }.map { "\(JSONValue.literal($0.key)):\"\($0.value)\"" }
         let text =
             "{\"version\":1,\"size\":\(file.size),\"modified\":\(file.modified),\"tensors\":{\(members.joined(separator: ","))}}\n"
-        if let output = try? AtomicFile(path: path), (try? output.write(Array(text.utf8))) != nil { try? output.commit() }
+        try? AtomicFile.write(Array(text.utf8), to: path)
     }
 }

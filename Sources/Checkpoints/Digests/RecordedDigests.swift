@@ -5,12 +5,12 @@ import Tensors
 /// JSON: `{"version":1,"tokenizer":HEX,"tensors":{NAME:[DTYPE,[EXTENT,…],HEX],…}}`.
 struct RecordedDigests: Sendable, Equatable {
     var fingerprints: TensorFingerprints
-    var tokenizer: Digest
+    var tokenizer: CheckpointDigest
 
     /// The key in `__metadata__`.
     static let key = "medmoe.digests"
 
-    init(fingerprints: TensorFingerprints, tokenizer: Digest) {
+    init(fingerprints: TensorFingerprints, tokenizer: CheckpointDigest) {
         self.fingerprints = fingerprints
         self.tokenizer = tokenizer
     }
@@ -19,14 +19,14 @@ struct RecordedDigests: Sendable, Equatable {
     init(json: String, file: String) throws {
         func damaged(_ problem: String) -> CheckpointError { .malformed(file: file, field: "metadata \(Self.key)", problem: problem) }
         var version: Int?
-        var tokenizer: Digest?
+        var tokenizer: CheckpointDigest?
         var tensors: [String: TensorFingerprint] = [:]
         do {
             var scanner = JSONScanner(Array(json.utf8))
             try scanner.object { key, scanner in
                 switch key {
                 case "version": version = try scanner.natural()
-                case "tokenizer": tokenizer = try Digest(hex: scanner.string())
+                case "tokenizer": tokenizer = try CheckpointDigest(hex: scanner.string())
                 case "tensors":
                     try scanner.object { name, scanner in
                         guard tensors.count < SafetensorsHeader.tensorLimit else { throw scanner.problem("too many tensors") }
@@ -52,7 +52,7 @@ struct RecordedDigests: Sendable, Equatable {
         try scanner.array(limit: SafetensorsHeader.rankLimit) { shape.append(try $0.natural()) }
         guard (try? Tensor.byteCount(dtype: dtype, shape: shape)) != nil else { throw scanner.problem("a shape overflows") }
         try scanner.expect(",")
-        guard let content = try Digest(hex: scanner.string()) else { throw scanner.problem("a digest is not 64 hexadecimal digits") }
+        guard let content = try CheckpointDigest(hex: scanner.string()) else { throw scanner.problem("a digest is not 64 hexadecimal digits") }
         try scanner.expect("]")
         return TensorFingerprint(descriptor: TensorDescriptor(dtype: dtype, shape: shape), content: content)
     }

@@ -4,9 +4,9 @@ import Tensors
 public struct TensorFingerprint: Sendable, Hashable {
     public let descriptor: TensorDescriptor
     /// SHA-256 of the bytes alone.
-    public let content: Digest
+    public let content: CheckpointDigest
 
-    public init(descriptor: TensorDescriptor, content: Digest) {
+    public init(descriptor: TensorDescriptor, content: CheckpointDigest) {
         self.descriptor = descriptor
         self.content = content
     }
@@ -17,7 +17,7 @@ public struct TensorFingerprint: Sendable, Hashable {
     ///
     /// where `text` is the UTF-8 length as eight little-endian bytes and the UTF-8 bytes, `number` eight little-endian bytes,
     /// dtype the name that safetensors uses, and content the 32 bytes of `content`.
-    public func digest(name: String) -> Digest {
+    public func digest(name: String) -> CheckpointDigest {
         var builder = DigestBuilder("medmoe.tensor.1")
         builder.add(name)
         builder.add(descriptor.dtype.rawValue)
@@ -37,21 +37,21 @@ public struct TensorFingerprints: Sendable, Equatable {
     public init(_ tensors: [String: TensorFingerprint] = [:]) { self.tensors = tensors }
 
     /// The digest of one domain expert of one mixture layer: over its tensors. Nil when none of them is known.
-    public func expert(layer: Int, expert: Int) -> Digest? { group(TensorNames.expert(layer: layer, expert: expert)) }
+    public func expert(layer: Int, expert: Int) -> CheckpointDigest? { group(TensorNames.expert(layer: layer, expert: expert)) }
 
     /// The digest of what is always on in one mixture layer: meta expert, residual module, or both. Nil where there is none.
     ///
     /// In the public Med-MoE code both are one module, of which some writers keep one name: a residual module counts as the meta
     /// expert when that is absent or equal.
-    public func alwaysOn(layer: Int) -> Digest? {
+    public func alwaysOn(layer: Int) -> CheckpointDigest? {
         group(TensorNames.meta(layer: layer), TensorNames.residual(layer: layer))
     }
 
     /// The digest of all tensors.
-    public var all: Digest { group("") ?? TensorFingerprints.combine([]) }
+    public var all: CheckpointDigest { group("") ?? TensorFingerprints.combine([]) }
 
-    private func group(_ prefixes: String...) -> Digest? {
-        let digests = tensors.compactMap { name, tensor -> Digest? in
+    private func group(_ prefixes: String...) -> CheckpointDigest? {
+        let digests = tensors.compactMap { name, tensor -> CheckpointDigest? in
             prefixes.contains { name.hasPrefix($0) } ? tensor.digest(name: identity(of: name, tensor)) : nil
         }
         return digests.isEmpty ? nil : TensorFingerprints.combine(Set(digests))
@@ -65,7 +65,7 @@ public struct TensorFingerprints: Sendable, Equatable {
     }
 
     /// SHA-256( text("medmoe.tensors.1") number(count) digest… ), the digests sorted by their bytes.
-    private static func combine(_ digests: Set<Digest>) -> Digest {
+    private static func combine(_ digests: Set<CheckpointDigest>) -> CheckpointDigest {
         var builder = DigestBuilder("medmoe.tensors.1")
         builder.add(digests.count)
         for digest in digests.sorted() { builder.add(digest) }
@@ -80,7 +80,7 @@ public struct TensorFingerprints: Sendable, Equatable {
     /// - Parameters:
     ///   - configuration: the keys that matter to the arithmetic, in a canonical rendering.
     ///   - tokenizer: the digest of the tokenizer's files.
-    public func model(configuration: [String: String], tokenizer: Digest) -> Digest {
+    public func model(configuration: [String: String], tokenizer: CheckpointDigest) -> CheckpointDigest {
         var builder = DigestBuilder("medmoe.model.1")
         builder.add(all)
         builder.add(configuration.count)
@@ -93,11 +93,11 @@ public struct TensorFingerprints: Sendable, Equatable {
     }
 }
 
-extension Digest {
+extension CheckpointDigest {
     /// The digest of a tokenizer's files: SHA-256( text("medmoe.tokenizer.1") number(count) text(name) text(bytes)… ), sorted by name.
     ///
     /// - Throws: `CheckpointError` when one cannot be read.
-    public static func tokenizer(_ paths: [String]) throws -> Digest {
+    public static func tokenizer(_ paths: [String]) throws -> CheckpointDigest {
         var builder = DigestBuilder("medmoe.tokenizer.1")
         builder.add(paths.count)
         let named = paths.map { (name: String($0.split(separator: "/").last ?? ""), path: $0) }

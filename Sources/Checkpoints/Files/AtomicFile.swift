@@ -40,6 +40,21 @@ struct AtomicFile: ~Copyable {
     /// Appends bytes.
     func write(_ bytes: [UInt8]) throws { try bytes.withUnsafeBytes { try write($0) } }
 
+    /// Writes a whole small file.
+    static func write(_ bytes: [UInt8], to path: String) throws {
+        let file = try AtomicFile(path: path)
+        try file.write(bytes)
+        try file.commit()
+    }
+
+    /// Copies a whole file.
+    static func copy(_ source: String, to path: String) throws {
+        let original = try CheckpointFile(path: source)
+        let file = try AtomicFile(path: path)
+        try original.withBlocks(of: 0..<original.size) { try file.write($0) }
+        try file.commit()
+    }
+
     /// Puts the bytes on the disk and gives the file its name, replacing what bore it.
     consuming func commit() throws {
         guard fsync(descriptor) == 0 else { throw CheckpointError.system(file: path, operation: "writing to disk", reason: systemReason()) }

@@ -1,7 +1,7 @@
 import Crypto
 
 /// A SHA-256 digest.
-public struct Digest: Sendable, Hashable, Comparable, CustomStringConvertible {
+public struct CheckpointDigest: Sendable, Hashable, Comparable, CustomStringConvertible {
     /// The 32 bytes.
     public let bytes: [UInt8]
 
@@ -10,7 +10,7 @@ public struct Digest: Sendable, Hashable, Comparable, CustomStringConvertible {
 
     /// Adopts 32 bytes, for example from the wire; nil for any other number.
     public init?(bytes: [UInt8]) {
-        guard bytes.count == Digest.byteCount else { return nil }
+        guard bytes.count == CheckpointDigest.byteCount else { return nil }
         self.bytes = bytes
     }
 
@@ -24,8 +24,8 @@ public struct Digest: Sendable, Hashable, Comparable, CustomStringConvertible {
             }
         }
         let known = digits.compactMap { $0 }
-        guard known.count == digits.count, known.count == 2 * Digest.byteCount else { return nil }
-        bytes = (0..<Digest.byteCount).map { known[2 * $0] << 4 | known[2 * $0 + 1] }
+        guard known.count == digits.count, known.count == 2 * CheckpointDigest.byteCount else { return nil }
+        bytes = (0..<CheckpointDigest.byteCount).map { known[2 * $0] << 4 | known[2 * $0 + 1] }
     }
 
     /// 64 lower-case hexadecimal digits.
@@ -35,7 +35,7 @@ public struct Digest: Sendable, Hashable, Comparable, CustomStringConvertible {
     }
 
     /// The order of the bytes.
-    public static func < (left: Digest, right: Digest) -> Bool { left.bytes.lexicographicallyPrecedes(right.bytes) }
+    public static func < (left: CheckpointDigest, right: CheckpointDigest) -> Bool { left.bytes.lexicographicallyPrecedes(right.bytes) }
 }
 
 /// Feeds a SHA-256 with fields that cannot be confused: every text goes in with its length before it, every number as eight
@@ -59,15 +59,15 @@ struct DigestBuilder {
         add(bare: bytes)
     }
 
-    mutating func add(_ digest: Digest) { add(bare: digest.bytes) }
+    mutating func add(_ digest: CheckpointDigest) { add(bare: digest.bytes) }
 
     mutating func add(bare bytes: [UInt8]) { bytes.withUnsafeBytes { hash.update(bufferPointer: $0) } }
 
     mutating func add(bare bytes: UnsafeRawBufferPointer) { hash.update(bufferPointer: bytes) }
 
-    var digest: Digest { Digest(adopting: Array(hash.finalize())) }
+    var digest: CheckpointDigest { CheckpointDigest(adopting: Array(hash.finalize())) }
 }
 
-extension Digest {
+extension CheckpointDigest {
     fileprivate init(adopting bytes: [UInt8]) { self.bytes = bytes }
 }
