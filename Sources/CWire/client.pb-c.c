@@ -1339,12 +1339,12 @@ static const ProtobufCFieldDescriptor medmoe__client__worker_status__field_descr
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
   {
-    "incarnation",
+    "run",
     2,
     PROTOBUF_C_LABEL_NONE,
     PROTOBUF_C_TYPE_BYTES,
     0,   /* quantifier_offset */
-    offsetof(Medmoe__Client__WorkerStatus, incarnation),
+    offsetof(Medmoe__Client__WorkerStatus, run),
     NULL,
     NULL,
     0,             /* flags */
@@ -1437,12 +1437,12 @@ static const ProtobufCFieldDescriptor medmoe__client__worker_status__field_descr
 };
 static const unsigned medmoe__client__worker_status__field_indices_by_name[] = {
   2,   /* field[2] = experts */
-  1,   /* field[1] = incarnation */
   0,   /* field[0] = name */
   5,   /* field[5] = outstanding_rows */
   4,   /* field[4] = outstanding_tiles */
   3,   /* field[3] = places */
   7,   /* field[7] = rows_done */
+  1,   /* field[1] = run */
   8,   /* field[8] = silent_milliseconds */
   6,   /* field[6] = tiles_done */
 };

@@ -250,9 +250,9 @@ struct  Medmoe__Client__WorkerStatus
   ProtobufCMessage base;
   ProtobufCBinaryData name;
   /*
-   * 16 bytes
+   * tells runs of one name apart; no more of the incarnation, which is an address
    */
-  ProtobufCBinaryData incarnation;
+  ProtobufCBinaryData run;
   /*
    * indices it holds in some layer
    */
@@ -303,7 +303,7 @@ struct  Medmoe__Client__StatusReply
   ProtobufCMessage base;
   uint64_t inquiry;
   /*
-   * 16 bytes
+   * tells runs of the coordinator apart
    */
   ProtobufCBinaryData coordinator;
   /*

@@ -128,7 +128,7 @@ extension StatusReply {
             let workers = try reader.messages(raw.workers, count: raw.n_workers, "workers") { worker throws(WireError) in
                 Worker(
                     name: try reader.text(worker.name, "workers.name", limit: WireLimits.name),
-                    incarnation: try reader.incarnation(worker.incarnation, "workers.incarnation"),
+                    run: try reader.text(worker.run, "workers.run", limit: WireLimits.name),
                     experts: UnsafeBufferPointer(start: worker.experts, count: worker.n_experts).map { Int($0) },
                     places: Int(worker.places), outstandingTiles: Int(worker.outstanding_tiles),
                     outstandingRows: Int(worker.outstanding_rows), tilesDone: worker.tiles_done, rowsDone: worker.rows_done,
@@ -139,7 +139,7 @@ extension StatusReply {
                 counters[try reader.text(counter.name, "counters.name", limit: WireLimits.name)] = counter.value
             }
             return StatusReply(
-                inquiry: raw.inquiry, coordinator: try reader.incarnation(raw.coordinator, "coordinator"),
+                inquiry: raw.inquiry, coordinator: try reader.text(raw.coordinator, "coordinator", limit: WireLimits.name),
                 covered: raw.covered != 0, missing: missing, workers: workers, workersTotal: Int(raw.workers_total),
                 waitingTiles: Int(raw.waiting_tiles), runningRequests: Int(raw.running_requests),
                 waitingRequests: Int(raw.waiting_requests), counters: counters)

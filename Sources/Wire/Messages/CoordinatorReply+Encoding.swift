@@ -119,7 +119,7 @@ extension StatusReply {
     fileprivate func envelope() throws(WireError) -> Frame {
         try Envelope.pack(as: "StatusReply", medmoe__client__status_reply__init) { raw, arena in
             raw.inquiry = inquiry
-            raw.coordinator = arena.data(coordinator.bytes)
+            raw.coordinator = arena.data(coordinator)
             raw.covered = covered ? 1 : 0
             raw.n_missing = missing.count
             raw.missing = arena.messages(
@@ -154,7 +154,7 @@ extension StatusReply.Worker {
         var message = Medmoe__Client__WorkerStatus()
         medmoe__client__worker_status__init(&message)
         message.name = arena.data(name)
-        message.incarnation = arena.data(incarnation.bytes)
+        message.run = arena.data(run)
         message.n_experts = experts.count
         message.experts = arena.array(experts.map { UInt32(clamping: $0) })
         message.places = UInt32(clamping: places)

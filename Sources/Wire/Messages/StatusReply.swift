@@ -2,7 +2,8 @@
 public struct StatusReply: Sendable, Hashable {
     public struct Worker: Sendable, Hashable {
         public var name: String
-        public var incarnation: Incarnation
+        /// The first digits of its incarnation: tells runs of one name apart. The whole is an address, and nobody's business.
+        public var run: String
         /// Indices of the experts that it holds in some layer.
         public var experts: [Int]
         /// Number of (layer, expert) pairs that it holds.
@@ -15,11 +16,11 @@ public struct StatusReply: Sendable, Hashable {
         public var silentMilliseconds: Int
 
         public init(
-            name: String, incarnation: Incarnation, experts: [Int], places: Int, outstandingTiles: Int,
+            name: String, run: String, experts: [Int], places: Int, outstandingTiles: Int,
             outstandingRows: Int, tilesDone: UInt64, rowsDone: UInt64, silentMilliseconds: Int
         ) {
             self.name = name
-            self.incarnation = incarnation
+            self.run = run
             self.experts = experts
             self.places = places
             self.outstandingTiles = outstandingTiles
@@ -41,7 +42,8 @@ public struct StatusReply: Sendable, Hashable {
     }
 
     public var inquiry: UInt64
-    public var coordinator: Incarnation
+    /// The first digits of the coordinator's incarnation.
+    public var coordinator: String
     /// Whether every expert of the model is held by some worker.
     public var covered: Bool
     /// The first experts that nobody holds.
@@ -55,7 +57,7 @@ public struct StatusReply: Sendable, Hashable {
     public var counters: [String: UInt64]
 
     public init(
-        inquiry: UInt64, coordinator: Incarnation, covered: Bool, missing: [Place], workers: [Worker], workersTotal: Int,
+        inquiry: UInt64, coordinator: String, covered: Bool, missing: [Place], workers: [Worker], workersTotal: Int,
         waitingTiles: Int, runningRequests: Int, waitingRequests: Int, counters: [String: UInt64]
     ) {
         self.inquiry = inquiry

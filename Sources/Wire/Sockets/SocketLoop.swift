@@ -152,15 +152,19 @@ public protocol SocketLoopBody<Command>: AnyObject {
 public struct SocketFactory {
     let context: ZMQContext
 
-    /// A ROUTER that listens.
+    /// A ROUTER that listens at one or several endpoints.
     ///
     /// - Parameters:
     ///   - maximumFrame: bytes of one frame; who sends more is disconnected.
     ///   - queueLimit: messages that wait per peer and direction.
-    /// - Returns: the socket, and the endpoint with the port that the system chose.
-    public func router(at endpoint: Endpoint, maximumFrame: Int, queueLimit: Int = 1024) throws(SocketError) -> (ZMQSocket, Endpoint) {
+    /// - Returns: the socket, and the endpoints with the ports that the system chose.
+    public func router(
+        at endpoints: [Endpoint], maximumFrame: Int, queueLimit: Int = 1024
+    ) throws(SocketError) -> (socket: ZMQSocket, bound: [Endpoint]) {
         let socket = try ZMQSocket(context, .router, maximumFrame: maximumFrame, queueLimit: queueLimit)
-        return (socket, try socket.bind(endpoint))
+        var bound: [Endpoint] = []
+        for endpoint in endpoints { bound.append(try socket.bind(endpoint)) }
+        return (socket, bound)
     }
 
     /// A DEALER that connects, now or as soon as somebody listens.

@@ -38,7 +38,7 @@ public final class ZMQSocket {
     let handle: UnsafeMutableRawPointer
     private let context: ZMQContext
     private let role: Role
-    private var socketFile: SocketFile?
+    private var socketFiles: [SocketFile] = []
     private var isOpen = true
 
     /// - Parameter maximumFrame: bytes; libzmq closes a connection that announces a longer frame, before it allocates.
@@ -100,9 +100,10 @@ public final class ZMQSocket {
     func bind(_ endpoint: Endpoint) throws(SocketError) -> Endpoint {
         switch endpoint {
         case .ipc(let path):
-            socketFile = try SocketFile.claim(path) { () throws(SocketError) in
-                try check(zmq_bind(handle, endpoint.description), "listen at", endpoint.description)
-            }
+            socketFiles.append(
+                try SocketFile.claim(path) { () throws(SocketError) in
+                    try check(zmq_bind(handle, endpoint.description), "listen at", endpoint.description)
+                })
             return endpoint
         case .tcp(let host, _):
             guard zmq_bind(handle, endpoint.description) == 0 else {
@@ -177,11 +178,14 @@ public final class ZMQSocket {
         return .message(Multipart(frames: frames), peer: peer)
     }
 
-    /// Closes, drops what was not sent, and removes the socket file.
-    public func close() {
+    /// Closes and removes the socket file.
+    ///
+    /// - Parameter linger: how long libzmq may go on sending what is on its way; the rest is dropped.
+    public func close(linger: Duration = .zero) {
         guard isOpen else { return }
         isOpen = false
+        if linger > .zero { try? set(ZMQ_LINGER, Int32(clamping: Int(linger / .milliseconds(1)))) }
         zmq_close(handle)
-        socketFile?.remove()
+        for file in socketFiles { file.remove() }
     }
 }
