@@ -1,0 +1,57 @@
+import MedMoE
+import Wire
+
+extension DispatchMachine {
+    mutating func tick(now: Moment) {
+        for (peer, session) in workers.sorted(by: { $0.value.epoch < $1.value.epoch }) {
+            if session.lastHeard + silence <= now {
+                lose(peer, because: "it was silent for \(silence)", now: now)
+            } else if session.owed.values.contains(where: { $0.deadline + configuration.overdue <= now }) {
+                directives.append(.send(peer, .rejected(Rejection(code: .helloFirst, reason: "a reply is long overdue"))))
+                lose(peer, because: "a reply is long overdue", now: now)
+            } else {
+                keepInTouch(session, now: now)
+            }
+        }
+        for (id, ticket) in tickets.sorted(by: { $0.key.value < $1.key.value }) where ticket.deadline <= now {
+            expire(id, ticket)
+        }
+        for session in workers.values.sorted(by: { $0.epoch < $1.epoch }) {
+            guard let pause = session.pausedUntil, pause <= now else { continue }
+            workers[session.identity]?.pausedUntil = nil
+            placeWaiting(on: session.identity, now: now)
+        }
+    }
+
+    /// When `tick` must come next.
+    public var nextWake: Moment? {
+        var next: Moment?
+        func consider(_ moment: Moment) { next = next.map { min($0, moment) } ?? moment }
+        for session in workers.values {
+            consider(session.lastHeard + silence)
+            consider(session.lastSent + (session.owed.isEmpty ? configuration.beat : configuration.probe))
+            if let pause = session.pausedUntil { consider(pause) }
+            for owed in session.owed.values { consider(owed.deadline + configuration.overdue) }
+        }
+        for ticket in tickets.values { consider(ticket.deadline) }
+        return next
+    }
+
+    /// Silence that makes a worker lost.
+    private var silence: Duration { configuration.beat * configuration.liveness }
+
+    /// Who owes a reply is probed, so that its death is noticed by a failing send; others get beats.
+    private mutating func keepInTouch(_ session: WorkerSession, now: Moment) {
+        let interval = session.owed.isEmpty ? configuration.beat : configuration.probe
+        guard session.lastSent + interval <= now else { return }
+        workers[session.identity]?.lastSent = now
+        directives.append(.send(session.identity, session.owed.isEmpty ? .beat : .probe))
+    }
+
+    /// The deadline of a ticket passed: name the experts that nobody holds, or else those that did not answer.
+    private mutating func expire(_ id: TicketID, _ ticket: Ticket) {
+        let unfinished = Set(ticket.tiles.compactMap { tiles[$0]?.tile.address })
+        let lost = missing(of: unfinished)
+        finish(id, .failure(lost.isEmpty ? .deadline(unfinished.sorted()) : .expertsLost(lost.sorted())))
+    }
+}

@@ -1,0 +1,232 @@
+import Logging
+import MedMoE
+import Wire
+
+/// Runs a `DispatchMachine` and `ClientSessions` on the I/O thread.
+final class CoordinatorLoop: SocketLoopBody {
+    enum Command: Sendable {
+        case submit(TicketID, [ExpertTile], ContinuousClock.Instant, RemoteTicket)
+        case cancel(TicketID)
+        case serve(any AnswerEngine)
+        case token(RunID, id: Int, text: String)
+        case ended(RunID, Result<AnswerSummary, AnswerError>)
+        case waitUntilCovered(ContinuousClock.Instant, CheckedContinuation<Void, any Error>)
+        case status(CheckedContinuation<ClusterStatus?, Never>)
+        case shutDown(String)
+    }
+
+    let listening: [Endpoint]
+    let serving: [Endpoint]
+    private let workerPort: ZMQSocket
+    /// None for a coordinator that only serves its own process.
+    private let clientPort: ZMQSocket?
+    private let loop: SocketLoop<Command>
+    private let logger: Logger
+    private var dispatch: DispatchMachine
+    private var clients: ClientSessions
+    private var tickets: [TicketID: RemoteTicket] = [:]
+    private var engine: (any AnswerEngine)?
+    private var runs: [RunID: Task<Void, Never>] = [:]
+    private var coverage: [(deadline: ContinuousClock.Instant, continuation: CheckedContinuation<Void, any Error>)] = []
+    private var garbage = GarbageLog()
+    private var saidGoodbye = false
+
+    init(
+        _ configuration: CoordinatorEndpoint.Configuration, _ loop: SocketLoop<Command>, _ factory: SocketFactory, _ logger: Logger
+    ) throws {
+        (workerPort, listening) = try factory.router(at: configuration.listen, maximumFrame: WireLimits.payload)
+        if configuration.serve.isEmpty {
+            (clientPort, serving) = (nil, [])
+        } else {
+            // Joining a long answer sends all its tokens at once: more room than for workers.
+            (clientPort, serving) = try factory.router(
+                at: configuration.serve, maximumFrame: WireLimits.images, queueLimit: 8192)
+        }
+        self.loop = loop
+        self.logger = logger
+        dispatch = DispatchMachine(configuration.dispatch)
+        clients = ClientSessions(configuration.clients)
+    }
+
+    var sockets: [ZMQSocket] { [workerPort] + (clientPort.map { [$0] } ?? []) }
+
+    func perform(_ command: Command) {
+        switch command {
+        case .submit(let id, let tiles, let deadline, let ticket):
+            tickets[id] = ticket
+            handle(.submit(id, tiles, deadline: deadline))
+        case .cancel(let id): handle(.cancel(id))
+        case .serve(let engine):
+            self.engine = engine
+            handle(.open)
+        case .token(let run, let id, let text): handle(.token(run, id: id, text: text))
+        case .ended(let run, let result):
+            runs[run] = nil
+            handle(.ended(run, result))
+        case .waitUntilCovered(let deadline, let continuation): coverage.append((deadline, continuation))
+        case .status(let continuation): continuation.resume(returning: status)
+        case .shutDown(let reason): shutDown(reason)
+        }
+    }
+
+    func readable(_ socket: ZMQSocket) {
+        let isWorkers = socket === workerPort
+        let (mostFrames, mostPayload) = isWorkers ? (3, WireLimits.payload) : (2 + WireLimits.imageCount, WireLimits.images)
+        for _ in 0..<64 {
+            switch socket.receive(
+                mostFrames: mostFrames, mostBytes: ProtocolHeader.byteCount + WireLimits.envelope + mostPayload)
+            {
+            case .nothing: return
+            case .refused(let error, let peer?): reject(error, from: peer, isWorker: isWorkers)
+            case .message(let message, let peer?):
+                do {
+                    if isWorkers {
+                        handle(DispatchMachine.Event.message(peer, try WorkerMessage(decoding: message)))
+                    } else {
+                        handle(ClientSessions.Event.message(peer, try ClientMessage(decoding: message)))
+                    }
+                } catch {
+                    reject(error, from: peer, isWorker: isWorkers)
+                }
+            case .refused(_, nil), .message(_, nil): continue
+            }
+        }
+    }
+
+    private func reject(_ error: WireError, from peer: PeerIdentity, isWorker: Bool) {
+        if let text = garbage.entry(for: error, from: peer, on: isWorker ? "the worker port" : "the client port") {
+            logger.warning("\(text)")
+        }
+        if isWorker {
+            handle(DispatchMachine.Event.malformed(peer, error))
+        } else {
+            handle(ClientSessions.Event.malformed(peer, error))
+        }
+    }
+
+    func advance(now: ContinuousClock.Instant) -> ContinuousClock.Instant? {
+        if let wake = dispatch.nextWake, wake <= now { carryOut(dispatch.handle(.tick, now: now)) }
+        if let wake = clients.nextWake, wake <= now { carryOut(clients.handle(.tick, now: now)) }
+        settleCoverage(now: now)
+        return [dispatch.nextWake, clients.nextWake, coverage.map(\.deadline).min()].compactMap { $0 }.min()
+    }
+
+    func close() {
+        shutDown("the coordinator is shutting down")
+        for socket in sockets { socket.close(linger: .milliseconds(200)) }
+    }
+
+    // MARK: - Machines
+
+    private func handle(_ event: DispatchMachine.Event) { carryOut(dispatch.handle(event, now: .now)) }
+    private func handle(_ event: ClientSessions.Event) { carryOut(clients.handle(event, now: .now)) }
+
+    private func carryOut(_ directives: [DispatchMachine.Directive]) {
+        for directive in directives {
+            switch directive {
+            case .send(let peer, let message):
+                if !send(message, to: peer) { handle(DispatchMachine.Event.unreachable(peer)) }
+            case .finish(let ticket, let result): tickets.removeValue(forKey: ticket)?.finish(result)
+            case .note(let note): logger.log(note)
+            }
+        }
+    }
+
+    private func carryOut(_ directives: [ClientSessions.Directive]) {
+        for directive in directives {
+            switch directive {
+            case .send(let peer, let reply): send(reply, to: peer)
+            case .start(let run, let request): start(run, request)
+            case .cancel(let run): runs[run]?.cancel()
+            case .status(let peer, let inquiry): send(.status(status.reply(to: inquiry)), to: peer)
+            case .note(let note): logger.log(note)
+            }
+        }
+    }
+
+    // MARK: - Sending
+
+    /// Anything but "sent" means that the worker cannot be counted on.
+    private func send(_ message: CoordinatorMessage, to peer: PeerIdentity) -> Bool {
+        do {
+            return workerPort.send(try message.encoded(), to: peer) == .sent
+        } catch {
+            logger.error("a message to worker \(peer) cannot be sent: \(error)")
+            return false
+        }
+    }
+
+    private func send(_ reply: CoordinatorReply, to peer: PeerIdentity) {
+        let message: Multipart
+        do {
+            message = try reply.encoded()
+        } catch {
+            logger.error("a reply to \(peer) cannot be sent: \(error)")
+            // The asker must not wait for what does not fit.
+            if case .done(let done) = reply {
+                send(.refused(Refusal(request: done.request, code: AnswerError.Code.internal.rawValue, reason: "the answer does not fit a message: \(error)")), to: peer)
+            }
+            return
+        }
+        if clientPort?.send(message, to: peer) != .sent { handle(ClientSessions.Event.unreachable(peer)) }
+    }
+
+    // MARK: - Engine
+
+    /// Lets the engine answer; its events come back as commands, and exactly one of them is `ended`.
+    private func start(_ run: RunID, _ request: AnswerRequest) {
+        guard let engine else {
+            handle(.ended(run, .failure(AnswerError(.unavailable, "the coordinator is starting"))))
+            return
+        }
+        runs[run] = Task { [loop] in
+            var result: Result<AnswerSummary, AnswerError> = .failure(AnswerError(.internal, "the engine ended without an answer"))
+            do {
+                for try await event in engine.answer(request) {
+                    switch event {
+                    case .token(let id, let text): loop.post(.token(run, id: id, text: text))
+                    case .done(let summary): result = .success(summary)
+                    }
+                }
+                if Task.isCancelled, case .failure = result { result = .failure(AnswerError(.cancelled, "the request was cancelled")) }
+            } catch {
+                result = .failure(AnswerError(anything: error))
+            }
+            loop.post(.ended(run, result))
+        }
+    }
+
+    // MARK: - Status and the end
+
+    private var status: ClusterStatus {
+        ClusterStatus(
+            coordinator: dispatch.configuration.coordinator, dispatch: dispatch.status(now: .now),
+            runningRequests: clients.load.running, waitingRequests: clients.load.waiting, clients: clients.counters)
+    }
+
+    private func settleCoverage(now: ContinuousClock.Instant) {
+        guard !coverage.isEmpty else { return }
+        let missing = dispatch.missing(of: dispatch.configuration.required)
+        coverage.removeAll { waiter in
+            if missing.isEmpty {
+                waiter.continuation.resume()
+            } else if waiter.deadline <= now {
+                waiter.continuation.resume(throwing: DispatchError.expertsLost(missing.sorted()))
+            } else {
+                return false
+            }
+            return true
+        }
+    }
+
+    private func shutDown(_ reason: String) {
+        handle(.close(reason: reason))
+        for run in runs.values { run.cancel() }
+        if !saidGoodbye { for peer in dispatch.workers.keys { _ = send(.goodbye(reason: reason), to: peer) } }
+        saidGoodbye = true
+        for ticket in tickets.values { ticket.finish(.failure(.cancelled)) }
+        tickets = [:]
+        for waiter in coverage { waiter.continuation.resume(throwing: DispatchError.cancelled) }
+        coverage = []
+    }
+}

@@ -1,0 +1,122 @@
+import Logging
+import MedMoE
+import Wire
+
+/// Runs a `WorkerMachine` on the I/O thread.
+final class WorkerLoop: SocketLoopBody {
+    enum Command: Sendable {
+        case computed(UInt64, WorkerMachine.Computed)
+        case leave(String)
+        case counters(CheckedContinuation<WorkerCounters?, Never>)
+    }
+
+    private var machine: WorkerMachine
+    private let factory: SocketFactory
+    private let configuration: WorkerEndpoint.Configuration
+    private let jobs: AsyncStream<WorkerMachine.Job>.Continuation
+    private let ending: Ending
+    private let logger: Logger
+    private let identity: PeerIdentity
+    private var links: [ZMQSocket?]
+
+    init(
+        _ machine: WorkerMachine, _ factory: SocketFactory, _ configuration: WorkerEndpoint.Configuration,
+        _ jobs: AsyncStream<WorkerMachine.Job>.Continuation, _ ending: Ending, _ logger: Logger
+    ) {
+        self.machine = machine
+        self.factory = factory
+        self.configuration = configuration
+        self.jobs = jobs
+        self.ending = ending
+        self.logger = logger
+        identity = .worker(machine.configuration.hello.incarnation)
+        links = Array(repeating: nil, count: configuration.coordinators.count)
+        handle(.start)
+    }
+
+    var sockets: [ZMQSocket] { links.compactMap { $0 } }
+
+    func perform(_ command: Command) {
+        switch command {
+        case .computed(let job, let result): handle(.computed(job: job, result))
+        case .leave(let reason): handle(.leave(reason: reason))
+        case .counters(let continuation): continuation.resume(returning: machine.counters)
+        }
+    }
+
+    func readable(_ socket: ZMQSocket) {
+        guard let link = links.firstIndex(where: { $0 === socket }) else { return }
+        for _ in 0..<64 {
+            // A message may have made us open another socket in place of this one.
+            guard links[link] === socket else { return }
+            switch socket.receive(mostFrames: 3, mostBytes: WireLimits.payload + WireLimits.envelope + ProtocolHeader.byteCount) {
+            case .nothing: return
+            case .refused(let error, _): handle(.malformed(link: link, error))
+            case .message(let message, _):
+                do {
+                    handle(.message(link: link, try CoordinatorMessage(decoding: message)))
+                } catch {
+                    handle(.malformed(link: link, error))
+                }
+            }
+        }
+    }
+
+    func advance(now: ContinuousClock.Instant) -> ContinuousClock.Instant? {
+        if let wake = machine.nextWake, wake <= now { carryOut(machine.handle(.tick, now: now)) }
+        return machine.nextWake
+    }
+
+    func close() {
+        // A goodbye of the last moment should still arrive.
+        for link in links { link?.close(linger: .milliseconds(200)) }
+    }
+
+    private func handle(_ event: WorkerMachine.Event) { carryOut(machine.handle(event, now: .now)) }
+
+    private func carryOut(_ directives: [WorkerMachine.Directive]) {
+        for directive in directives {
+            switch directive {
+            case .reopen(let link): reopen(link)
+            case .send(let link, let message): send(message, on: link)
+            case .compute(let job): jobs.yield(job)
+            case .rejected(let link, let rejection):
+                let endpoint = configuration.coordinators[link].description
+                logger.error("refused by \(endpoint): \(rejection.reason)")
+                if configuration.endsWhenRejected { ending.end(.failure(.rejected(endpoint: endpoint, rejection))) }
+            case .welcomed(let link): logger.info("serving \(configuration.coordinators[link])")
+            case .left: ending.end(.success(()))
+            case .note(let note): logger.log(note)
+            }
+        }
+    }
+
+    private func reopen(_ link: Int) {
+        links[link]?.close()
+        do {
+            links[link] = try factory.dealer(identity, to: configuration.coordinators[link], maximumFrame: WireLimits.payload)
+        } catch {
+            // The machine says Hello again after a while.
+            links[link] = nil
+            logger.error("\(error)")
+        }
+    }
+
+    private func send(_ message: WorkerMessage, on link: Int) {
+        do {
+            let outcome = links[link]?.send(try message.encoded())
+            if outcome != .sent { logger.warning("a message to \(configuration.coordinators[link]) was lost: its queue is full or gone") }
+        } catch {
+            logger.error("a message to \(configuration.coordinators[link]) cannot be sent: \(error)")
+        }
+    }
+}
+
+extension Logger {
+    func log(_ note: Note) {
+        switch note {
+        case .info(let text): info("\(text)")
+        case .warning(let text): warning("\(text)")
+        }
+    }
+}

@@ -1,0 +1,138 @@
+import CWire
+
+extension WorkerMessage {
+    /// The message as frames.
+    ///
+    /// - Throws: `WireError.tooLarge` when it does not fit the limits.
+    public func encoded() throws(WireError) -> Multipart {
+        switch self {
+        case .hello(let hello): try assemble(.hello, hello.envelope())
+        case .beat: try Multipart(.beat)
+        case .tileDone(let done): try assemble(.tileDone, done.envelope(), done.payload.frame())
+        case .tileFailed(let failed): try assemble(.tileFailed, failed.envelope())
+        case .goodbye(let reason): try assemble(.goodbye, goodbyeEnvelope(reason))
+        }
+    }
+}
+
+extension CoordinatorMessage {
+    /// The message as frames.
+    ///
+    /// - Throws: `WireError.tooLarge` when it does not fit the limits.
+    public func encoded() throws(WireError) -> Multipart {
+        switch self {
+        case .welcome(let welcome): try assemble(.welcome, welcome.envelope())
+        case .rejected(let rejection): try assemble(.rejected, rejection.envelope())
+        case .beat: try Multipart(.beat)
+        case .probe: try Multipart(.probe)
+        case .tile(let tile): try assemble(.tile, tile.envelope(), tile.payload.frame())
+        case .goodbye(let reason): try assemble(.goodbye, goodbyeEnvelope(reason))
+        }
+    }
+}
+
+func assemble(_ type: MessageType, _ frames: Frame...) throws(WireError) -> Multipart {
+    Multipart(frames: [try Frame(ProtocolHeader(type).bytes)] + frames)
+}
+
+private func goodbyeEnvelope(_ reason: String) throws(WireError) -> Frame {
+    try Envelope.pack(as: "Goodbye", medmoe__expert__goodbye__init) { raw, arena in
+        raw.reason = arena.data(reason, cutTo: WireLimits.reason)
+    }
+}
+
+extension Hello {
+    fileprivate func envelope() throws(WireError) -> Frame {
+        try Envelope.pack(as: "Hello", medmoe__expert__hello__init) { raw, arena in
+            raw.incarnation = arena.data(incarnation.bytes)
+            raw.name = arena.data(name, cutTo: WireLimits.name)
+            raw.width = UInt32(clamping: width)
+            raw.number = MEDMOE__EXPERT__NUMBER__NUMBER_FLOAT32
+            raw.n_holdings = holdings.count
+            raw.holdings = arena.messages(
+                holdings.map { holding in
+                    var place = Medmoe__Expert__Holding()
+                    medmoe__expert__holding__init(&place)
+                    place.layer = UInt32(clamping: holding.layer)
+                    place.expert = UInt32(clamping: holding.expert)
+                    place.digest = arena.data(holding.digest.bytes)
+                    return place
+                })
+            raw.n_metas = metas.count
+            raw.metas = arena.messages(
+                metas.map { meta in
+                    var place = Medmoe__Expert__MetaHolding()
+                    medmoe__expert__meta_holding__init(&place)
+                    place.layer = UInt32(clamping: meta.layer)
+                    place.digest = arena.data(meta.digest.bytes)
+                    return place
+                })
+        }
+    }
+}
+
+extension Welcome {
+    fileprivate func envelope() throws(WireError) -> Frame {
+        try Envelope.pack(as: "Welcome", medmoe__expert__welcome__init) { raw, arena in
+            raw.coordinator = arena.data(coordinator.bytes)
+            raw.epoch = epoch
+            raw.beat_milliseconds = UInt32(clamping: beatMilliseconds)
+        }
+    }
+}
+
+extension Rejection {
+    fileprivate func envelope() throws(WireError) -> Frame {
+        try Envelope.pack(as: "Rejected", medmoe__expert__rejected__init) { raw, arena in
+            raw.code = Medmoe__Expert__RejectionCode(rawValue: .init(code.rawValue))
+            raw.reason = arena.data(reason, cutTo: WireLimits.reason)
+        }
+    }
+}
+
+extension Tile {
+    fileprivate func envelope() throws(WireError) -> Frame {
+        try Envelope.pack(as: "Tile", medmoe__expert__tile__init) { raw, arena in
+            raw.epoch = epoch
+            raw.tile = tile
+            raw.attempt = UInt32(clamping: attempt)
+            raw.layer = UInt32(clamping: layer)
+            raw.expert = UInt32(clamping: expert)
+            raw.rows = UInt32(clamping: payload.rows)
+            raw.width = UInt32(clamping: payload.width)
+            raw.number = MEDMOE__EXPERT__NUMBER__NUMBER_FLOAT32
+            raw.deadline_milliseconds = UInt32(clamping: deadlineMilliseconds)
+            raw.n_factors = factors.count
+            raw.factors = arena.array(factors)
+            raw.n_meta_factors = metaFactors?.count ?? 0
+            raw.meta_factors = arena.array(metaFactors ?? [])
+        }
+    }
+}
+
+extension TileDone {
+    fileprivate func envelope() throws(WireError) -> Frame {
+        try Envelope.pack(as: "TileDone", medmoe__expert__tile_done__init) { raw, arena in
+            raw.epoch = epoch
+            raw.tile = tile
+            raw.attempt = UInt32(clamping: attempt)
+            raw.rows = UInt32(clamping: payload.rows)
+            raw.width = UInt32(clamping: payload.width)
+            raw.number = MEDMOE__EXPERT__NUMBER__NUMBER_FLOAT32
+            raw.expert_rows = UInt32(clamping: expertRows)
+            raw.compute_nanoseconds = computeNanoseconds
+        }
+    }
+}
+
+extension TileFailed {
+    fileprivate func envelope() throws(WireError) -> Frame {
+        try Envelope.pack(as: "TileFailed", medmoe__expert__tile_failed__init) { raw, arena in
+            raw.epoch = epoch
+            raw.tile = tile
+            raw.attempt = UInt32(clamping: attempt)
+            raw.code = Medmoe__Expert__TileFailure(rawValue: .init(code.rawValue))
+            raw.reason = arena.data(reason, cutTo: WireLimits.reason)
+        }
+    }
+}
