@@ -32,11 +32,11 @@ let package = Package(
         .target(name: "Wire", dependencies: ["CWire", "CProtobufC", "CZeroMQ", "Tensors"]),
         .target(
             name: "Cluster",
-            dependencies: ["Wire", "MedMoE", .product(name: "Logging", package: "swift-log")]),
+            dependencies: ["Wire", "MedMoE", "Checkpoints", "Tensors", .product(name: "Logging", package: "swift-log")]),
         .executableTarget(
             name: "medmoe",
             dependencies: [
-                "Cluster", "MedMoE",
+                "Cluster", "Wire", "MedMoE", "Checkpoints", "Tensors",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ]),

@@ -74,9 +74,11 @@ public final class RowPool: @unchecked Sendable {
         }
         let index = next
         next += 1
-        let body = self.body
+        var body = self.body
         condition.unlock()
         body?(index)
+        // Let go of it before saying so: the caller's closure must not be held when its call returns.
+        body = nil
         condition.withLock {
             unfinished -= 1
             if unfinished == 0 { condition.broadcast() }

@@ -1,0 +1,87 @@
+import Foundation
+import Glibc
+import Wire
+
+/// Expert workers as child processes of this one, for one command on one machine.
+///
+/// However this process ends, they end: each reads a pipe that only this process holds open, and at its end exits and
+/// removes the folder with the sockets.
+public final class LocalWorkers: @unchecked Sendable {
+    /// What a worker process is told.
+    public struct Plan: Sendable, Hashable {
+        public var name: String
+        /// Indices of its experts.
+        public var experts: [Int]
+        /// What it is told besides its experts, its name and where to connect.
+        public var arguments: [String]
+
+        public init(name: String, experts: [Int], arguments: [String] = []) {
+            self.name = name
+            self.experts = experts
+            self.arguments = arguments
+        }
+    }
+
+    /// The folder of the socket between coordinator and workers.
+    public let folder: PrivateFolder
+    /// Where the coordinator has to listen.
+    public let endpoint: Endpoint
+    // Written once by `init`, then only read.
+    private let processes: [Process]
+    private let lifelines: [FileHandle]
+
+    /// Deals experts to workers in turn; with more workers than experts the further ones are replicas.
+    public static func deal(experts: Int, workers: Int) -> [Plan] {
+        (0..<workers).map { worker in
+            let mine = workers >= experts ? [worker % max(1, experts)] : Array(stride(from: worker, to: experts, by: workers))
+            return Plan(name: "worker-\(worker)", experts: mine)
+        }
+    }
+
+    /// Starts one process per plan. They dial the endpoint until the coordinator listens there.
+    ///
+    /// - Throws: `SocketError` when no private folder can be made; what starting a process throws.
+    public init(_ plans: [Plan], executable: String = "/proc/self/exe") throws {
+        folder = try PrivateFolder.standard().makeTemporary(prefix: "ask")
+        endpoint = try folder.endpoint("experts")
+        var processes: [Process] = []
+        var lifelines: [FileHandle] = []
+        let path = try FileManager.default.destinationOfSymbolicLink(atPath: executable)
+        do {
+            for plan in plans {
+                let pipe = Pipe()
+                // A sibling that inherited this end would keep the worker alive after us.
+                _ = fcntl(pipe.fileHandleForWriting.fileDescriptor, F_SETFD, FD_CLOEXEC)
+                let process = Process()
+                process.executableURL = URL(filePath: path)
+                process.arguments = ["worker"] + plan.arguments + [
+                    "--experts", plan.experts.map(String.init).joined(separator: ","), "--name", plan.name,
+                    "--connect", endpoint.description, "--lifeline-folder", folder.path,
+                ]
+                process.standardInput = pipe
+                try process.run()
+                try? pipe.fileHandleForReading.close()
+                processes.append(process)
+                lifelines.append(pipe.fileHandleForWriting)
+            }
+        } catch {
+            lifelines.forEach { try? $0.close() }
+            folder.removeWithSockets()
+            throw error
+        }
+        self.processes = processes
+        self.lifelines = lifelines
+    }
+
+    /// Ids of the worker processes.
+    public var processIDs: [Int32] { processes.map(\.processIdentifier) }
+
+    /// Whether every worker still runs.
+    public var allRun: Bool { processes.allSatisfy(\.isRunning) }
+
+    /// Ends the workers and removes the folder. Waits for nobody.
+    public func stop() {
+        lifelines.forEach { try? $0.close() }
+        folder.removeWithSockets()
+    }
+}

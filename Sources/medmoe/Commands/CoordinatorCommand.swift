@@ -1,0 +1,72 @@
+import ArgumentParser
+import Cluster
+import Foundation
+import Logging
+import MedMoE
+import Wire
+
+/// `medmoe coordinator`
+struct CoordinatorCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "coordinator",
+        abstract: "Runs the model but for its experts, and sends tiles of tokens to the workers that hold them.",
+        discussion: """
+            Workers connect to --listen, clients (medmoe ask, medmoe classify) to --serve. Answers are given as soon as \
+            workers hold every expert; requests that come earlier wait until their deadline.
+
+            FOR RESEARCH ONLY, NOT FOR CLINICAL USE.
+            """)
+
+    @Option(name: .customLong("model"), help: ArgumentHelp("Folder of the checkpoint, or of its coordinator's part.", valueName: "dir"))
+    var modelFolder: String
+
+    @Option(help: ArgumentHelp("Address for workers, tcp://HOST:PORT or ipc://PATH; may be repeated.", valueName: "address"))
+    var listen: [String]
+
+    @Option(help: ArgumentHelp("Address for clients; may be repeated. Default: a socket in a private folder of this user.", valueName: "address"))
+    var serve: [String] = []
+
+    @Option(name: .customLong("max-running"), help: ArgumentHelp("Requests that run at the same time.", valueName: "n"))
+    var maximumRunning = 16
+
+    @OptionGroup var model: ModelOptions
+    @OptionGroup var compute: ComputeOptions
+    @OptionGroup var logging: LoggingOptions
+
+    func validate() throws {
+        if !(1...4096).contains(maximumRunning) { throw ValidationError("--max-running is \(maximumRunning); expected 1 to 4096") }
+    }
+
+    func run() async throws {
+        let logger = logging.logger("coordinator")
+        let loaded = try model.load(modelFolder)
+        let clients = serve.isEmpty
+            ? [try CoordinatorEndpoint.standardClientEndpoint()] : try serve.map { try Endpoint($0, for: .bind) }
+        let endpoint = try await CoordinatorEndpoint.start(
+            CoordinatorEndpoint.Configuration(
+                model: loaded, listen: try listen.map { try Endpoint($0, for: .bind) }, serve: clients),
+            logger: logger)
+        let dispatch = endpoint.dispatch
+        let engine = InferenceEngine(
+            model: loaded,
+            options: EngineOptions(gemm: compute.gemm, threads: compute.threadCount(), maximumRunning: maximumRunning),
+            dispatch: { _ in dispatch })
+        do {
+            let summary = try await engine.computeSummary()
+            logger.notice("computing", metadata: ["with": "\(summary)", "digest": "\(loaded.digest)"])
+        } catch {
+            await endpoint.stop()
+            throw error
+        }
+        endpoint.serve(with: engine)
+        logger.notice(
+            "ready for workers and clients",
+            metadata: [
+                "workers": "\(endpoint.listening.map(\.description).joined(separator: " "))",
+                "clients": "\(endpoint.serving.map(\.description).joined(separator: " "))",
+            ])
+        await TerminationSignal.wait()
+        logger.notice("shutting down")
+        await endpoint.stop()
+    }
+}

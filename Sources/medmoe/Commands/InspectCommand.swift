@@ -1,0 +1,37 @@
+import ArgumentParser
+import Checkpoints
+import Foundation
+import MedMoE
+
+/// `medmoe inspect DIR`
+struct InspectCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "inspect", abstract: "Says what a checkpoint is: architecture, parameters, experts, number types, digest.")
+
+    @Argument(help: ArgumentHelp("Folder of the checkpoint.", valueName: "dir"))
+    var folder: String
+
+    @OptionGroup var model: ModelOptions
+
+    @Flag(help: "Print one JSON object.")
+    var json = false
+
+    func run() throws {
+        let folder = try model.folder(folder)
+        let configuration = try ModelConfiguration(contentsOf: URL(filePath: folder.configPath))
+        let towerFiles = Result { try folder.imageTower() }
+        var keys = configuration.arithmeticKeys
+        var tower: ImageTowerConfiguration?
+        if case .success(let files) = towerFiles, let path = files.configPath {
+            let read = try ImageTowerConfiguration(contentsOf: URL(filePath: path))
+            keys.merge(read.arithmeticKeys) { first, _ in first }
+            tower = read
+        }
+        let facts = InspectionReport(
+            folder: folder, configuration: configuration, tower: tower,
+            towerProblem: { if case .failure(let error) = towerFiles { "\(error)" } else { nil } }(),
+            summary: try CheckpointSummary(of: folder, topK: configuration.mixture?.topK ?? 1),
+            digest: try? folder.modelDigest(configuration: keys, verify: model.verify).description)
+        Terminal.write((json ? try facts.json() : facts.text) + "\n")
+    }
+}

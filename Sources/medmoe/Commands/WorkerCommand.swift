@@ -1,0 +1,64 @@
+import ArgumentParser
+import Cluster
+import Foundation
+import Logging
+import MedMoE
+import Wire
+
+/// `medmoe worker`
+struct WorkerCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "worker",
+        abstract: "Holds some experts and computes the tiles of tokens that coordinators send.",
+        discussion: """
+            A worker loads its experts and nothing else, so its folder may be one that `medmoe shard --experts` made.
+
+              medmoe worker --model DIR --experts CT,MRI --connect tcp://coordinator:7070
+            """)
+
+    @Option(name: .customLong("model"), help: ArgumentHelp("Folder of the checkpoint, or of a worker's part of it.", valueName: "dir"))
+    var modelFolder: String
+
+    @Option(help: ArgumentHelp("Experts to hold, by number or domain, separated by commas. Default: all in the folder.", valueName: "list"))
+    var experts: String?
+
+    @Option(help: ArgumentHelp("Address of a coordinator, tcp://HOST:PORT or ipc://PATH; may be repeated.", valueName: "address"))
+    var connect: [String]
+
+    @Option(help: ArgumentHelp("Name shown in routing tables. Default: host name and process.", valueName: "text"))
+    var name: String?
+
+    @OptionGroup var model: ModelOptions
+    @OptionGroup var compute: ComputeOptions
+    @OptionGroup var logging: LoggingOptions
+
+    @Option(name: .customLong("lifeline-folder"), help: .hidden)
+    var lifelineFolder: String?
+
+    func run() async throws {
+        // First of all: loading must not outlive the parent either.
+        if let lifelineFolder { try Lifeline.watch(removing: PrivateFolder(lifelineFolder)) }
+        let logger = logging.logger("worker")
+        let worker = try ExpertWorker(
+            folder: model.folder(modelFolder), experts: experts, engine: compute.gemm, threads: compute.threadCount(),
+            verify: model.verify)
+        let domains = worker.configuration.mixture?.domains ?? []
+        let summary = try await worker.computeSummary()
+        logger.notice(
+            "holding",
+            metadata: [
+                "experts": "\(worker.experts.sorted().map { domains.indices.contains($0) ? "\($0) \(domains[$0])" : "\($0)" }.joined(separator: ", "))",
+                "with": "\(summary)",
+            ])
+        let endpoints = try connect.map { try Endpoint($0, for: .connect) }
+        let ownName = name ?? "\(ProcessInfo.processInfo.hostName)-\(ProcessInfo.processInfo.processIdentifier)"
+        let endpoint = try await WorkerEndpoint.start(
+            WorkerEndpoint.Configuration(name: ownName, coordinators: endpoints), computing: worker, logger: logger)
+        let stopping = Task {
+            await TerminationSignal.wait()
+            endpoint.leave()
+        }
+        defer { stopping.cancel() }
+        try await endpoint.run()
+    }
+}

@@ -1,0 +1,110 @@
+import ArgumentParser
+import Checkpoints
+import Cluster
+import Foundation
+import Logging
+import MedMoE
+import Wire
+
+/// Somebody who answers, and what is known about the model.
+struct Answerer: Sendable {
+    let engine: any AnswerEngine
+    /// What each expert is for, by index; empty when the model does not say.
+    let domains: [String]
+}
+
+/// Where questions go: a model in this process, local workers, or a coordinator.
+struct SourceOptions: ParsableArguments {
+    @Option(name: .customLong("model"), help: ArgumentHelp("Folder of the checkpoint, to run it here.", valueName: "dir"))
+    var modelFolder: String?
+
+    @Option(help: ArgumentHelp("With --model: start this many expert workers on this machine, and end them afterwards.", valueName: "n"))
+    var workers: Int?
+
+    @Option(help: ArgumentHelp("A running coordinator's client address, tcp://HOST:PORT or ipc://PATH. Default without --model: the one of this user on this machine.", valueName: "address"))
+    var coordinator: String?
+
+    @Option(name: .customLong("worker-model"), help: ArgumentHelp("With --workers: folder that worker number N loads, given once per worker in order, when --model is a coordinator's part.", valueName: "dir"))
+    var workerFolders: [String] = []
+
+    @OptionGroup var model: ModelOptions
+    @OptionGroup var compute: ComputeOptions
+
+    func validate() throws {
+        if modelFolder != nil, coordinator != nil { throw ValidationError("Give either --model DIR or --coordinator ADDRESS.") }
+        if let workers {
+            guard modelFolder != nil else { throw ValidationError("--workers needs --model DIR.") }
+            guard (1...256).contains(workers) else { throw ValidationError("--workers is \(workers); expected 1 to 256") }
+        }
+        guard workerFolders.isEmpty || workerFolders.count == workers else {
+            throw ValidationError("--worker-model is given \(workerFolders.count) times for \(workers ?? 0) workers")
+        }
+    }
+
+    /// Opens what the options name, runs `body`, and closes it whatever happens.
+    func withAnswerer(_ body: (Answerer) async throws -> Void) async throws {
+        if let modelFolder {
+            if let workers {
+                try await withLocalWorkers(modelFolder, workers: workers, body)
+            } else {
+                try await inProcess(modelFolder, body)
+            }
+        } else {
+            try await remote(body)
+        }
+    }
+
+    private func inProcess(_ path: String, _ body: (Answerer) async throws -> Void) async throws {
+        let folder = try model.folder(path)
+        let loaded = try model.load(folder)
+        let bank = try ExpertBank(source: folder.model, configuration: loaded.configuration)
+        let engine = InferenceEngine(
+            model: loaded, options: EngineOptions(gemm: compute.gemm, threads: compute.threadCount()),
+            dispatch: { LocalExpertDispatch(bank: bank, context: $0) })
+        try await body(Answerer(engine: engine, domains: loaded.configuration.mixture?.domains ?? []))
+    }
+
+    private func withLocalWorkers(_ path: String, workers: Int, _ body: (Answerer) async throws -> Void) async throws {
+        let loaded = try model.load(path)
+        let plans = LocalWorkers.deal(experts: loaded.configuration.mixture?.expertCount ?? 0, workers: workers)
+        let folders = workerFolders.isEmpty ? Array(repeating: path, count: workers) : workerFolders
+        let fleet = try LocalWorkers(
+            plans.indices.map { index in
+                LocalWorkers.Plan(
+                    name: plans[index].name, experts: plans[index].experts,
+                    arguments: ["--model", folders[index], "--threads", "\(compute.threadCount(sharedBy: workers))", "--gemm", compute.gemm.rawValue, "--log-level", "warning"]
+                        + (model.noMemoryMap ? ["--no-mmap"] : []) + (model.verify ? ["--verify"] : []))
+            })
+        defer { fleet.stop() }
+        var logger = Logger(label: "medmoe.coordinator")
+        logger.logLevel = .warning
+        let endpoint = try await CoordinatorEndpoint.start(
+            CoordinatorEndpoint.Configuration(model: loaded, listen: [fleet.endpoint]), logger: logger)
+        let dispatch = endpoint.dispatch
+        let engine = InferenceEngine(
+            model: loaded, options: EngineOptions(gemm: compute.gemm, threads: compute.threadCount()), dispatch: { _ in dispatch })
+        do {
+            try await body(Answerer(engine: engine, domains: loaded.configuration.mixture?.domains ?? []))
+        } catch {
+            await endpoint.stop()
+            throw error
+        }
+        await endpoint.stop()
+    }
+
+    private func remote(_ body: (Answerer) async throws -> Void) async throws {
+        let client = try await CoordinatorClient.connect(to: clientEndpoint())
+        do {
+            try await body(Answerer(engine: client, domains: []))
+        } catch {
+            await client.close()
+            throw error
+        }
+        await client.close()
+    }
+
+    private func clientEndpoint() throws -> Endpoint {
+        if let coordinator { return try Endpoint(coordinator, for: .connect) }
+        return try CoordinatorEndpoint.standardClientEndpoint()
+    }
+}

@@ -1,0 +1,80 @@
+import Foundation
+import MedMoE
+
+/// An answer as one JSON object.
+struct AnswerRecord: Encodable {
+    struct Routing: Encodable {
+        var layer: Int
+        var expert: Int
+        var domain: String?
+        var worker: String
+        var tokens: Int
+    }
+
+    struct Timings: Encodable {
+        var queue, image, prefill, decode: Double
+    }
+
+    /// Set when the question came from a file.
+    var id: String?
+    var image: String?
+    var question: String?
+    var answer: String
+    var tokenIDs: [Int]
+    var promptTokens: Int
+    var finish: String
+    var modelDigest: String
+    var routing: [Routing]
+    var timings: Timings
+    var degraded: Bool
+
+    enum CodingKeys: String, CodingKey {
+        case id, image, question, answer
+        case tokenIDs = "token_ids"
+        case promptTokens = "prompt_tokens"
+        case finish
+        case modelDigest = "model_digest"
+        case routing
+        case timings = "timings_ms"
+        case degraded
+    }
+
+    init(_ summary: AnswerSummary, domains: [String]) {
+        answer = summary.answer
+        tokenIDs = summary.tokenIDs
+        promptTokens = summary.promptTokens
+        finish = summary.finish.rawValue
+        modelDigest = summary.modelDigest
+        routing = summary.routing.map {
+            Routing(
+                layer: $0.layer, expert: $0.expert, domain: domains.indices.contains($0.expert) ? domains[$0.expert] : nil,
+                worker: $0.worker, tokens: $0.tokens)
+        }
+        func rounded(_ milliseconds: Double) -> Double { (milliseconds * 1000).rounded() / 1000 }
+        timings = Timings(
+            queue: rounded(summary.timings.queue), image: rounded(summary.timings.image), prefill: rounded(summary.timings.prefill),
+            decode: rounded(summary.timings.decode))
+        degraded = summary.degraded
+    }
+
+    /// One line of JSON, without the newline.
+    var line: String {
+        get throws { try jsonLine(self) }
+    }
+}
+
+/// A question that was not answered, as one JSON object.
+struct FailureRecord: Encodable {
+    var id: String
+    var image: String?
+    var question: String
+    var error: String
+    var code: String
+}
+
+/// One line of JSON with stable key order.
+func jsonLine(_ value: some Encodable) throws -> String {
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+    return String(decoding: try encoder.encode(value), as: UTF8.self)
+}
