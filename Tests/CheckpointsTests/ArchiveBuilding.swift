@@ -23,6 +23,8 @@ struct ZipBuilder {
         var offset: UInt32?
         var checksum: UInt32?
         var localName: String?
+        /// Sizes and offset in the zip64 field of the directory instead of their places.
+        var wide: [UInt64]?
     }
 
     var records: [Record]
@@ -45,13 +47,14 @@ struct ZipBuilder {
             let size = UInt32(record.data.count)
             let checksum = record.checksum ?? CRC32.of(record.data)
             let localName = record.localName ?? record.name
-            func common(_ size: UInt32, _ name: String) -> [UInt8] {
+            let extra = record.wide.map { littleEndian(UInt16(1)) + littleEndian(UInt16($0.count * 8)) + $0.flatMap(littleEndian) } ?? []
+            func common(_ size: UInt32, _ name: String, extra: Int = 0) -> [UInt8] {
                 littleEndian(record.flags) + littleEndian(record.method) + littleEndian(UInt32(0)) + littleEndian(checksum)
-                    + littleEndian(size) + littleEndian(size) + littleEndian(UInt16(name.utf8.count)) + littleEndian(UInt16(0))
+                    + littleEndian(size) + littleEndian(size) + littleEndian(UInt16(name.utf8.count)) + littleEndian(UInt16(extra))
             }
             out += [0x50, 0x4B, 3, 4, 0, 0] + common(record.localSize ?? size, localName) + Array(localName.utf8) + record.data
-            directory += [0x50, 0x4B, 1, 2, 0, 0, 0, 0] + common(record.directorySize ?? size, record.name)
-            directory += [UInt8](repeating: 0, count: 10) + littleEndian(record.offset ?? start) + Array(record.name.utf8)
+            directory += [0x50, 0x4B, 1, 2, 0, 0, 0, 0] + common(record.directorySize ?? size, record.name, extra: extra.count)
+            directory += [UInt8](repeating: 0, count: 10) + littleEndian(record.offset ?? start) + Array(record.name.utf8) + extra
         }
         let number = count ?? UInt16(records.count)
         let start = directoryOffset ?? UInt32(out.count)

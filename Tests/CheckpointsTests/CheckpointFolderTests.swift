@@ -58,6 +58,26 @@ import Testing
         #expect(try named.imageTower().place == .folder(fixtures + "/tiny-stablelm/clip"))
     }
 
+    @Test func anAbsoluteTowerFolderIsFollowedAndTheFlagGoesBeforeATowerInside() throws {
+        let temporary = try TemporaryFolder()
+        let clip = fixtures + "/tiny-stablelm/clip"
+        let path = try minimalCheckpoint(in: temporary, config: "{\"mm_image_tower\": \"\(clip)\"}")
+        #expect(try CheckpointFolder(path: path).imageTower().place == .folder(clip))
+        let inside = try Variant.towerInside.make(in: temporary)
+        #expect(try inside.imageTower().place == .insideCheckpoint)
+        let named = try CheckpointFolder(path: inside.path, imageTower: clip)
+        #expect(try named.imageTower().place == .folder(clip))
+        #expect(try named.modelDigest(configuration: [:]) == inside.modelDigest(configuration: [:]))
+    }
+
+    @Test func aTowerFolderWithoutTowerTensorsIsRefused() throws {
+        let temporary = try TemporaryFolder()
+        let path = try minimalCheckpoint(in: temporary, config: "{}")
+        let folder = try CheckpointFolder(path: path, imageTower: path)
+        #expect(throws: CheckpointError.missingTensor(file: path + "/model.safetensors", tensor: "vision_model.*")) { try folder.imageTower() }
+        #expect { try CheckpointFolder(path: path).imageTower() } throws: { "\($0)".contains("--image-tower DIR") }
+    }
+
     @Test func aFolderWithoutConfigurationOrTensorsIsRefusedByWhatItLacks() throws {
         let temporary = try TemporaryFolder()
         #expect { try CheckpointFolder(path: temporary.path) } throws: { "\($0)".contains("config.json") }

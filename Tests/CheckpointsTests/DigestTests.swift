@@ -112,6 +112,15 @@ import Testing
         #expect(try folder.fingerprints() == CheckpointFolder(path: tinyStableLM).fingerprints())
     }
 
+    @Test func aCacheThatCannotBeWrittenChangesNothing() throws {
+        let temporary = try TemporaryFolder()
+        let folder = try Variant.single.make(in: temporary)
+        // A folder of that name: also root cannot put a file there.
+        try FileManager.default.createDirectory(atPath: folder.path + "/.model.safetensors.medmoe-digests.json", withIntermediateDirectories: true)
+        #expect(try folder.fingerprints() == CheckpointFolder(path: tinyStableLM).fingerprints())
+        #expect(try FileManager.default.contentsOfDirectory(atPath: folder.path).allSatisfy { !$0.hasSuffix(".part") })
+    }
+
     @Test func digestingDoesNotMakeTheResidentMemoryGrowWithTheFile() throws {
         let temporary = try TemporaryFolder()
         _ = try temporary.write(Array("{}".utf8), as: "config.json")

@@ -31,6 +31,21 @@ import Testing
         #expect(try open(commented).names == ["w"])
     }
 
+    @Test func wideSizesAndOffsetsAreReadAndChecked() throws {
+        let start = UInt64(30 + "a/data.pkl".utf8.count + honest.records[0].data.count)
+        func wide(_ fields: [UInt64]) -> ZipBuilder {
+            var builder = honest
+            builder.records[1].directorySize = .max
+            builder.records[1].offset = .max
+            builder.records[1].wide = fields
+            return builder
+        }
+        #expect(try open(wide([16, 16, start])).names == ["w"])
+        for fields in [[16, 16], [], [16, 8, start], [.max, .max, start], [1 << 62, 1 << 62, start], [16, 16, .max], [16, 16, 1 << 62], [17, 17, start], [16, 16, 0]] {
+            #expect(throws: CheckpointError.self, "\(fields)") { try open(wide(fields)) }
+        }
+    }
+
     @Test func lyingSizesAreRefused() {
         expectMalformed("'a/data/0'") { $0.records[1].directorySize = 1 << 20 }
         expectMalformed("disagree") { $0.records[1].flags = 0; $0.records[1].localName = "a/data/1" }

@@ -70,6 +70,15 @@ import Testing
         #expect(try values(archive.tensor("weight", shape: [2, 3]), Float.self) == [0, 1, 2, 3, 4, 5])
     }
 
+    @Test func readsSeveralArchivesWithAnIndex() throws {
+        let container = try Container(folder: fixtures + "/torch/sharded")
+        #expect(container.kind == .shardedTorch)
+        #expect(container.source.names == ["a", "b", "c"])
+        #expect(try values(container.source.tensor("a"), Float.self) == [0, 1, 2, 3, 4, 5])
+        #expect(try values(container.source.tensor("c"), Float.self) == [0, 2, 1, 3])
+        #expect(container.source.file(of: "b").hasSuffix("pytorch_model-00002-of-00002.bin"))
+    }
+
     @Test func readsTheRealRouters() throws {
         for (name, width) in [("stablelm_router", 2048), ("phi_router", 2560)] {
             let archive = try TorchArchive(path: fixtures + "/routers/\(name).pth")
