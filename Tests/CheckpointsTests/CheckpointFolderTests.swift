@@ -29,7 +29,7 @@ import Testing
             #expect(folder.container.kind == kind.kind, "\(kind)")
             #expect(folder.model.names == reference.model.names, "\(kind)")
             for name in reference.model.names {
-                #expect(try values(folder.model.tensor(name), UInt8.self) == values(reference.model.tensor(name), UInt8.self), "\(kind) \(name)")
+                #expect(try rawBytes(folder.model.tensor(name)) == rawBytes(reference.model.tensor(name)), "\(kind) \(name)")
             }
             #expect(try folder.imageTower().source.names == reference.imageTower().source.names, "\(kind)")
             #expect(try folder.modelDigest(configuration: configuration) == digest, "\(kind)")
@@ -56,6 +56,26 @@ import Testing
         // With the flag it opens.
         let named = try CheckpointFolder(path: path, imageTower: fixtures + "/tiny-stablelm/clip")
         #expect(try named.imageTower().place == .folder(fixtures + "/tiny-stablelm/clip"))
+    }
+
+    @Test func anAbsoluteTowerFolderIsFollowedAndTheFlagGoesBeforeATowerInside() throws {
+        let temporary = try TemporaryFolder()
+        let clip = fixtures + "/tiny-stablelm/clip"
+        let path = try minimalCheckpoint(in: temporary, config: "{\"mm_image_tower\": \"\(clip)\"}")
+        #expect(try CheckpointFolder(path: path).imageTower().place == .folder(clip))
+        let inside = try Variant.towerInside.make(in: temporary)
+        #expect(try inside.imageTower().place == .insideCheckpoint)
+        let named = try CheckpointFolder(path: inside.path, imageTower: clip)
+        #expect(try named.imageTower().place == .folder(clip))
+        #expect(try named.modelDigest(configuration: [:]) == inside.modelDigest(configuration: [:]))
+    }
+
+    @Test func aTowerFolderWithoutTowerTensorsIsRefused() throws {
+        let temporary = try TemporaryFolder()
+        let path = try minimalCheckpoint(in: temporary, config: "{}")
+        let folder = try CheckpointFolder(path: path, imageTower: path)
+        #expect(throws: CheckpointError.missingTensor(file: path + "/model.safetensors", tensor: "vision_model.*")) { try folder.imageTower() }
+        #expect { try CheckpointFolder(path: path).imageTower() } throws: { "\($0)".contains("--image-tower DIR") }
     }
 
     @Test func aFolderWithoutConfigurationOrTensorsIsRefusedByWhatItLacks() throws {

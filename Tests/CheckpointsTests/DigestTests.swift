@@ -9,7 +9,7 @@ import Testing
 @Suite struct DigestTests {
     @Test func aTensorDigestIsTheDocumentedHash() throws {
         let tensor = try tensor([Float(1), 2], .float32, shape: [2, 1])
-        let content = try #require(CheckpointDigest(bytes: Array(SHA256.hash(data: values(tensor, UInt8.self)))))
+        let content = try #require(CheckpointDigest(bytes: Array(SHA256.hash(data: rawBytes(tensor)))))
         let fingerprint = TensorFingerprint(descriptor: .init(dtype: .float32, shape: [2, 1]), content: content)
         func number(_ value: UInt8) -> [UInt8] { [value, 0, 0, 0, 0, 0, 0, 0] }
         let text = number(15) + Array("medmoe.tensor.1".utf8) + number(1) + Array("w".utf8) + number(3) + Array("F32".utf8)
@@ -110,6 +110,15 @@ import Testing
         let folder = try Variant.single.make(in: temporary)
         try text.write(toFile: folder.path + "/.model.safetensors.medmoe-digests.json", atomically: true, encoding: .utf8)
         #expect(try folder.fingerprints() == CheckpointFolder(path: tinyStableLM).fingerprints())
+    }
+
+    @Test func aCacheThatCannotBeWrittenChangesNothing() throws {
+        let temporary = try TemporaryFolder()
+        let folder = try Variant.single.make(in: temporary)
+        // A folder of that name: also root cannot put a file there.
+        try FileManager.default.createDirectory(atPath: folder.path + "/.model.safetensors.medmoe-digests.json", withIntermediateDirectories: true)
+        #expect(try folder.fingerprints() == CheckpointFolder(path: tinyStableLM).fingerprints())
+        #expect(try FileManager.default.contentsOfDirectory(atPath: folder.path).allSatisfy { !$0.hasSuffix(".part") })
     }
 
     @Test func digestingDoesNotMakeTheResidentMemoryGrowWithTheFile() throws {

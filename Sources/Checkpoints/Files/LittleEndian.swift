@@ -15,8 +15,10 @@ struct LittleEndianReader {
     mutating func next<Number: FixedWidthInteger & UnsignedInteger>(_ type: Number.Type = Number.self) -> Number? {
         let size = Number.bitWidth / 8
         guard remaining >= size else { return nil }
-        defer { position += size }
-        return bytes[position..<position + size].reversed().reduce(0) { $0 << 8 | Number($1) }
+        var number: Number = 0
+        for index in 0..<size { number |= Number(bytes[position + index]) << Number(8 * index) }
+        position += size
+        return number
     }
 
     /// The next `count` bytes, or nil when fewer are left.

@@ -10,8 +10,10 @@ struct PickleMachine {
     private var memo: [Int: PickleValue] = [:]
     private(set) var heap: PickleHeap
 
-    /// Most values on the stack, and in the memo.
-    static let stackLimit = 1 << 20
+    /// Most values on the stack. Python writes members in batches of a thousand.
+    static let stackLimit = 1 << 16
+    /// Most values in the memo.
+    static let memoLimit = 1 << 20
     /// Most open marks.
     static let markLimit = 256
 
@@ -152,8 +154,8 @@ extension PickleMachine {
     }
 
     private mutating func remember(_ place: Int) throws {
-        guard memo.count < Self.stackLimit || memo[place] != nil else {
-            throw CheckpointError.limit(file: file, field: "the memo of the pickle", value: memo.count + 1, limit: Self.stackLimit)
+        guard memo.count < Self.memoLimit || memo[place] != nil else {
+            throw CheckpointError.limit(file: file, field: "the memo of the pickle", value: memo.count + 1, limit: Self.memoLimit)
         }
         memo[place] = try top()
     }

@@ -48,8 +48,8 @@ struct PickleHeap: Sendable {
 
     /// Deepest nesting of containers.
     static let depthLimit = 64
-    /// Most containers and elements of containers together.
-    static let elementLimit = 1 << 22
+    /// Most containers and elements of containers together; a tensor takes about thirty.
+    static let elementLimit = 1 << 20
 
     init(file: String) { self.file = file }
 

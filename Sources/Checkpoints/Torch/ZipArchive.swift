@@ -151,7 +151,7 @@ private struct ZipEnd {
         let tail = try file.array(tailStart..<file.size)
         // The record is found from behind; its comment must reach exactly to the end of the file.
         let place = stride(from: tail.count - 22, through: 0, by: -1).first { place in
-            tail[place...].starts(with: [0x50, 0x4b, 0x05, 0x06])
+            tail[place] == 0x50 && tail[place...].starts(with: [0x50, 0x4b, 0x05, 0x06])
                 && place + 22 + Int(tail[place + 20]) + Int(tail[place + 21]) << 8 == tail.count
         }
         guard let place else { throw damaged("it is missing; the file is truncated or no zip file") }

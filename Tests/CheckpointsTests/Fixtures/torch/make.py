@@ -1,5 +1,6 @@
 # Makes the archives beside this file with torch. Values count up from 0, so that a test can say what must come out.
 import collections
+import json
 import torch
 
 def count(*shape, dtype=torch.float32):
@@ -25,3 +26,9 @@ torch.save(collections.OrderedDict(weight=count(2, 3)), "protocol4.pth", pickle_
 torch.save(collections.OrderedDict(weight=count(2, 3)), "before-1.6.pth", _use_new_zipfile_serialization=False)
 torch.save({"whole_model": module}, "module.pth")
 torch.save({"weight": count(1)[0].repeat(2), "note": "text"}, "not-a-tensor.pth")
+parts = {"pytorch_model-00001-of-00002.bin": {"a": count(2, 3)}, "pytorch_model-00002-of-00002.bin": {"b": count(4), "c": count(2, 2).t()}}
+for name, tensors in parts.items():
+    torch.save(tensors, "sharded/" + name)
+index = {"metadata": {"total_size": 56}, "weight_map": {key: name for name, tensors in parts.items() for key in tensors}}
+with open("sharded/pytorch_model.bin.index.json", "w") as file:
+    json.dump(index, file, indent=2)
