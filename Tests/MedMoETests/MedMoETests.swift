@@ -29,7 +29,7 @@ actor Runner {
         let towerConfiguration = try ImageTowerConfiguration(contentsOf: fixture.tower.appending(path: "config.json"))
         let context = try ComputeContext(engine: engine, threads: 2)
         let bank = try ExpertBank(source: source, configuration: configuration)
-        let backbone = try Backbone(source: source, configuration: configuration, hasMeta: bank.hasMeta)
+        let backbone = try Backbone(source: source, configuration: configuration, hasMeta: true)
         let tower = try ImageTower(source: towerSource, configuration: towerConfiguration, selectedLayer: configuration.selectedTowerLayer)
         let projector = try Projector(WeightReader(source: source), configuration: configuration)
         func gold(_ name: String) throws -> [Float] { try golden.tensor("p\(prompt).\(name)").floats() }

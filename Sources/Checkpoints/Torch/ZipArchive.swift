@@ -150,9 +150,11 @@ private struct ZipEnd {
         let tailStart = max(0, file.size - 22 - 0xFFFF)
         let tail = try file.array(tailStart..<file.size)
         // The record is found from behind; its comment must reach exactly to the end of the file.
-        let place = stride(from: tail.count - 22, through: 0, by: -1).first { place in
-            tail[place] == 0x50 && tail[place...].starts(with: [0x50, 0x4b, 0x05, 0x06])
-                && place + 22 + Int(tail[place + 20]) + Int(tail[place + 21]) << 8 == tail.count
+        let signature: [UInt8] = [0x50, 0x4b, 0x05, 0x06]
+        let place = stride(from: tail.count - 22, through: 0, by: -1).first { (place: Int) -> Bool in
+            guard tail[place] == signature[0], tail[place...].starts(with: signature) else { return false }
+            let commentLength = Int(tail[place + 20]) | Int(tail[place + 21]) << 8
+            return place + 22 + commentLength == tail.count
         }
         guard let place else { throw damaged("it is missing; the file is truncated or no zip file") }
         var reader = LittleEndianReader(tail[(place + 4)...])

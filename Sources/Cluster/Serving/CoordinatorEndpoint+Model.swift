@@ -8,7 +8,7 @@ extension CoordinatorEndpoint.Configuration {
         self.init(
             listen: listen, serve: serve, width: model.configuration.hiddenSize, required: model.requiredExperts,
             digests: model.fingerprints.expertDigests(model.requiredExperts),
-            metaDigests: model.hasMeta ? model.fingerprints.metaDigests(layers: layers) : [:])
+            metaDigests: model.fingerprints.metaDigests(layers: layers))
     }
 }
 

@@ -69,7 +69,7 @@ extension WorkerHoldings {
             }
             return (address, digest)
         })
-        self.init(width: bank.width, experts: experts, metas: bank.hasMeta ? fingerprints.metaDigests(layers: layers) : [:])
+        self.init(width: bank.width, experts: experts, metas: bank.hasAlwaysOn ? fingerprints.metaDigests(layers: layers) : [:])
     }
 }
 

@@ -44,8 +44,8 @@ public struct ExpertBank: Sendable {
     /// What this bank can compute, sorted.
     public var addresses: [ExpertAddress] { experts.keys.sorted() }
 
-    /// Whether the meta expert is there.
-    public var hasMeta: Bool { !meta.isEmpty }
+    /// Whether a module is there that is always on.
+    public var hasAlwaysOn: Bool { !meta.isEmpty }
 
     /// `factor · E(h) + metaFactor · M(h)` for each row of the tile.
     ///
@@ -75,31 +75,5 @@ public struct ExpertBank: Sendable {
             }
         }
         return y
-    }
-}
-
-/// Where the always-on module of a mixture layer lies: the meta expert, or with `use_residual` the residual module.
-///
-/// In the public code both are one module, and writers that drop shared tensors keep one of its two names.
-public enum AlwaysOnModule {
-    /// Prefixes under which the module of a layer may lie, the usual one first.
-    public static func prefixes(layer: Int, usesResidual: Bool) -> [String] {
-        let mlp = "model.layers.\(layer).mlp"
-        return usesResidual ? ["\(mlp).meta_moe", "\(mlp).mlp"] : ["\(mlp).meta_moe"]
-    }
-
-    /// The prefix that a checkpoint has, or nil when it has no such module.
-    ///
-    /// - Parameter has: whether the checkpoint has a tensor of a name.
-    /// - Throws: `ModelError.missingTensor` when the configuration asks for a residual module and none is there.
-    static func prefix(layer: Int, configuration: ModelConfiguration, has: (String) -> Bool) throws -> String? {
-        let usesResidual = configuration.mixture?.usesResidual ?? false
-        let landmark = FeedForward.landmark(configuration.backbone)
-        let found = prefixes(layer: layer, usesResidual: usesResidual).first { has("\($0).\(landmark)") }
-        if found == nil, usesResidual {
-            throw ModelError.missingTensor(
-                "model.layers.\(layer).mlp.mlp.\(landmark)", hint: "use_residual is set, and layer \(layer) has no residual module")
-        }
-        return found
     }
 }

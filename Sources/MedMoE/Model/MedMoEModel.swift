@@ -13,7 +13,7 @@ public struct MedMoEModel: Sendable {
     public let fingerprints: TensorFingerprints
     /// Hexadecimal SHA-256 that names weights, configuration and tokenizer, the same in every container.
     public let digest: String
-    /// Whether the mixture layers have a module that is always on.
+    /// Whether the mixture layers have a meta expert.
     public let hasMeta: Bool
     let tower: ImageTower
     let projector: Projector
@@ -67,11 +67,11 @@ public struct MedMoEModel: Sendable {
         self.towerConfiguration = towerConfiguration
         tokenizer = try TokenizerLoader.load(directory: URL(filePath: folder.path))
         fingerprints = try folder.fingerprints(verify: options.verify)
+        hasMeta = try AlwaysOnModule.isMetaExpert(fingerprints.tensors.keys, configuration: configuration)
         digest = fingerprints.model(
-            configuration: configuration.arithmeticKeys.merging(towerConfiguration.arithmeticKeys) { first, _ in first },
+            configuration: MedMoEModel.arithmeticKeys(configuration, tower: towerConfiguration, hasMeta: hasMeta),
             tokenizer: try folder.tokenizerDigest()
         ).description
-        hasMeta = try MedMoEModel.hasMeta(fingerprints.tensors.keys, configuration: configuration)
         tower = try ImageTower(
             source: files.source, configuration: towerConfiguration, selectedLayer: configuration.selectedTowerLayer)
         projector = try Projector(WeightReader(source: folder.model), configuration: configuration)
@@ -88,18 +88,12 @@ public struct MedMoEModel: Sendable {
     /// Every expert of every mixture layer: what the workers together must hold.
     public var requiredExperts: Set<ExpertAddress> { configuration.expertAddresses }
 
-    private static func hasMeta(_ names: some Sequence<String>, configuration: ModelConfiguration) throws -> Bool {
-        guard let mixture = configuration.mixture else { return false }
-        var layers: Set<Int> = []
-        for name in names {
-            if case .meta(let layer, _) = TensorNames.role(of: name) { layers.insert(layer) }
-            if mixture.usesResidual, case .residual(let layer, _) = TensorNames.role(of: name) { layers.insert(layer) }
-        }
-        guard layers.isEmpty || layers.isSuperset(of: mixture.layers) else {
-            throw ModelError.inconsistent(
-                "only the mixture layers \(layers.sorted()) of \(mixture.layers) have a meta expert: the checkpoint is incomplete")
-        }
-        return !layers.isEmpty
+    /// The configuration that goes into the model digest.
+    public static func arithmeticKeys(
+        _ configuration: ModelConfiguration, tower: ImageTowerConfiguration, hasMeta: Bool
+    ) -> [String: String] {
+        configuration.arithmeticKeys.merging(tower.arithmeticKeys) { first, _ in first }
+            .merging(["moe_meta": "\(hasMeta)"]) { first, _ in first }
     }
 
     private static func preprocessor(

@@ -20,18 +20,22 @@ struct InspectCommand: ParsableCommand {
         let folder = try model.folder(folder)
         let configuration = try ModelConfiguration(contentsOf: URL(filePath: folder.configPath))
         let towerFiles = Result { try folder.imageTower() }
-        var keys = configuration.arithmeticKeys
         var tower: ImageTowerConfiguration?
+        var digest: CheckpointDigest?
         if case .success(let files) = towerFiles, let path = files.configPath {
             let read = try ImageTowerConfiguration(contentsOf: URL(filePath: path))
-            keys.merge(read.arithmeticKeys) { first, _ in first }
+            let fingerprints = try folder.fingerprints(verify: model.verify)
+            let hasMeta = try AlwaysOnModule.isMetaExpert(fingerprints.tensors.keys, configuration: configuration)
+            digest = fingerprints.model(
+                configuration: MedMoEModel.arithmeticKeys(configuration, tower: read, hasMeta: hasMeta),
+                tokenizer: try folder.tokenizerDigest())
             tower = read
         }
         let facts = InspectionReport(
             folder: folder, configuration: configuration, tower: tower,
             towerProblem: { if case .failure(let error) = towerFiles { "\(error)" } else { nil } }(),
             summary: try CheckpointSummary(of: folder, topK: configuration.mixture?.topK ?? 1),
-            digest: try? folder.modelDigest(configuration: keys, verify: model.verify).description)
+            digest: digest?.description)
         Terminal.write((json ? try facts.json() : facts.text) + "\n")
     }
 }
