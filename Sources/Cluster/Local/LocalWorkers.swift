@@ -10,7 +10,7 @@ public final class LocalWorkers: @unchecked Sendable {
     /// What a worker process is told.
     public struct Plan: Sendable, Hashable {
         public var name: String
-        /// Indices of its experts.
+        /// Indices of its experts; empty for all that its folder has.
         public var experts: [Int]
         /// What it is told besides its experts, its name and where to connect.
         public var arguments: [String]
@@ -26,6 +26,8 @@ public final class LocalWorkers: @unchecked Sendable {
     public let folder: PrivateFolder
     /// Where the coordinator has to listen.
     public let endpoint: Endpoint
+    private let failures: AsyncStream<LocalWorkerFailure>
+    private let failure: AsyncStream<LocalWorkerFailure>.Continuation
     // Written once by `init`, then only read.
     private let processes: [Process]
     private let lifelines: [FileHandle]
@@ -42,6 +44,9 @@ public final class LocalWorkers: @unchecked Sendable {
     ///
     /// - Throws: `SocketError` when no private folder can be made; what starting a process throws.
     public init(_ plans: [Plan], executable: String = "/proc/self/exe") throws {
+        let (failures, failure) = AsyncStream<LocalWorkerFailure>.makeStream()
+        self.failures = failures
+        self.failure = failure
         folder = try PrivateFolder.standard().makeTemporary(prefix: "ask")
         endpoint = try folder.endpoint("experts")
         var processes: [Process] = []
@@ -54,11 +59,16 @@ public final class LocalWorkers: @unchecked Sendable {
                 _ = fcntl(pipe.fileHandleForWriting.fileDescriptor, F_SETFD, FD_CLOEXEC)
                 let process = Process()
                 process.executableURL = URL(filePath: path)
-                process.arguments = ["worker"] + plan.arguments + [
-                    "--experts", plan.experts.map(String.init).joined(separator: ","), "--name", plan.name,
-                    "--connect", endpoint.description, "--lifeline-folder", folder.path,
+                let experts = plan.experts.map(String.init).joined(separator: ",")
+                process.arguments = ["worker"] + plan.arguments + (experts.isEmpty ? [] : ["--experts", experts]) + [
+                    "--name", plan.name, "--connect", endpoint.description, "--lifeline-folder", folder.path,
                 ]
                 process.standardInput = pipe
+                process.terminationHandler = { [failure] process in
+                    // A killed worker is the cluster's business; one that gives up has said why and will not come back.
+                    guard process.terminationReason == .exit, process.terminationStatus != 0 else { return }
+                    failure.yield(LocalWorkerFailure(name: plan.name, status: process.terminationStatus))
+                }
                 try process.run()
                 try? pipe.fileHandleForReading.close()
                 processes.append(process)
@@ -76,12 +86,34 @@ public final class LocalWorkers: @unchecked Sendable {
     /// Ids of the worker processes.
     public var processIDs: [Int32] { processes.map(\.processIdentifier) }
 
-    /// Whether every worker still runs.
-    public var allRun: Bool { processes.allSatisfy(\.isRunning) }
+    /// Runs `body`, but fails as soon as a worker gives up: it cannot load its experts, or the coordinator refuses it.
+    ///
+    /// - Throws: `LocalWorkerFailure`, or what `body` throws.
+    public func guarding(_ body: @escaping @Sendable () async throws -> Void) async throws {
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { try await body() }
+            group.addTask { [failures] in
+                for await failure in failures { throw failure }
+                // No failure until `body` ended and cancelled this task.
+                throw CancellationError()
+            }
+            defer { group.cancelAll() }
+            try await group.next()
+        }
+    }
 
     /// Ends the workers and removes the folder. Waits for nobody.
     public func stop() {
+        processes.forEach { $0.terminationHandler = nil }
         lifelines.forEach { try? $0.close() }
         folder.removeWithSockets()
     }
+}
+
+/// A local worker that ended by itself; why stands in its own message on standard error.
+public struct LocalWorkerFailure: Error, Sendable, Hashable, CustomStringConvertible {
+    public let name: String
+    public let status: Int32
+
+    public var description: String { "\(name) ended with status \(status): its message above says why" }
 }

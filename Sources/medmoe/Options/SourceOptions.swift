@@ -42,7 +42,7 @@ struct SourceOptions: ParsableArguments {
     }
 
     /// Opens what the options name, runs `body`, and closes it whatever happens.
-    func withAnswerer(_ body: (Answerer) async throws -> Void) async throws {
+    func withAnswerer(_ body: @escaping @Sendable (Answerer) async throws -> Void) async throws {
         if let modelFolder {
             if let workers {
                 try await withLocalWorkers(modelFolder, workers: workers, body)
@@ -64,14 +64,15 @@ struct SourceOptions: ParsableArguments {
         try await body(Answerer(engine: engine, domains: loaded.configuration.mixture?.domains ?? []))
     }
 
-    private func withLocalWorkers(_ path: String, workers: Int, _ body: (Answerer) async throws -> Void) async throws {
+    private func withLocalWorkers(_ path: String, workers: Int, _ body: @escaping @Sendable (Answerer) async throws -> Void
+    ) async throws {
         let loaded = try model.load(path)
         let plans = LocalWorkers.deal(experts: loaded.configuration.mixture?.expertCount ?? 0, workers: workers)
         let folders = workerFolders.isEmpty ? Array(repeating: path, count: workers) : workerFolders
         let fleet = try LocalWorkers(
             plans.indices.map { index in
                 LocalWorkers.Plan(
-                    name: plans[index].name, experts: plans[index].experts,
+                    name: plans[index].name, experts: workerFolders.isEmpty ? plans[index].experts : [],
                     arguments: ["--model", folders[index], "--threads", "\(compute.threadCount(sharedBy: workers))", "--gemm", compute.gemm.rawValue, "--log-level", "warning"]
                         + (model.noMemoryMap ? ["--no-mmap"] : []) + (model.verify ? ["--verify"] : []))
             })
@@ -84,7 +85,9 @@ struct SourceOptions: ParsableArguments {
         let engine = InferenceEngine(
             model: loaded, options: EngineOptions(gemm: compute.gemm, threads: compute.threadCount()), dispatch: { _ in dispatch })
         do {
-            try await body(Answerer(engine: engine, domains: loaded.configuration.mixture?.domains ?? []))
+            try await fleet.guarding {
+                try await body(Answerer(engine: engine, domains: loaded.configuration.mixture?.domains ?? []))
+            }
         } catch {
             await endpoint.stop()
             throw error
