@@ -11,7 +11,9 @@ struct JPEGDecoding {
     func decode(_ bytes: [UInt8]) throws(ImageError) -> (image: RGBImage, orientation: ExifOrientation) {
         let structure = JPEGStructure(bytes)
         let frame = try checkedFrame(of: structure)
-        let decompressor = try Decompressor(file: file)
+        guard let decompressor = Decompressor() else {
+            throw .outOfMemory(file: file, width: frame.width, height: frame.height)
+        }
         let isCMYK = try decompressor.isCMYK(bytes, frame: frame, file: file)
 
         let format = isCMYK ? TJPF_CMYK : TJPF_RGB
@@ -82,8 +84,8 @@ private struct Decompressor: ~Copyable {
 
     private let handle: tjhandle
 
-    init(file: String) throws(ImageError) {
-        guard let handle = tjInitDecompress() else { throw .outOfMemory(file: file, width: 0, height: 0) }
+    init?() {
+        guard let handle = tjInitDecompress() else { return nil }
         self.handle = handle
     }
 

@@ -11,6 +11,8 @@ struct PNGDecoding {
     /// They do not change pixels: this bounds the memory that a small file can claim by compressed text.
     private static let maximumChunkBytes = 4 << 20
     private static let maximumChunkBytesInTotal = 16 << 20
+    /// libspng's own limit (its setter for another one refuses every value in 0.7.3).
+    private static let maximumChunks = 1_000
 
     func decode(_ bytes: [UInt8]) throws(ImageError) -> (image: RGBImage, orientation: ExifOrientation) {
         let header = try PNGHeader(bytes, file: file)
@@ -106,7 +108,8 @@ struct PNGDecoding {
         case CInt(SPNG_ECHUNK_LIMITS.rawValue):
             throw .excessive(
                 file: file, format: .png,
-                reason: "its notes (text, colour profile) take more than \(Self.maximumChunkBytesInTotal) bytes or \(Self.maximumChunkBytes) at once")
+                reason: "its notes (text, colour profile) are more than \(Self.maximumChunks), or more than \(Self.maximumChunkBytes) bytes "
+                    + "in one or \(Self.maximumChunkBytesInTotal) in all")
         default:
             throw .damaged(file: file, format: .png, reason: reason)
         }
