@@ -6,16 +6,17 @@ import Testing
 @Suite struct EncodingTests {
     @Test func longRunsAreEncodedInTime() throws {
         // Quadratic work on any of these would take minutes.
+        let blanks = String(repeating: " ", count: 100_000)
+        let letters = String(repeating: "a", count: 100_000)
         let texts = [
-            String(repeating: " ", count: 100_000), String(repeating: "a", count: 300_000), String(repeating: "the", count: 100_000),
-            String(repeating: "\n ", count: 50_000), String(repeating: "<|", count: 50_000), String(repeating: "\u{3000}", count: 30_000) + "x",
-            String(repeating: "\u{301}", count: 100_000), String(repeating: " <mask>", count: 20_000), String(repeating: "'", count: 100_000),
+            "gpt2": [blanks, letters, String(repeating: "the", count: 30_000), String(repeating: "'", count: 50_000)],
+            "codegen": [blanks, String(repeating: "\t", count: 50_000)],
+            "arcade100k": [letters, String(repeating: "\n ", count: 30_000), String(repeating: "\u{3000}", count: 30_000) + "x"],
+            "everything": [String(repeating: " <mask>", count: 10_000), String(repeating: "<|", count: 30_000)],
         ]
-        for name in Fixtures.names {
+        for (name, texts) in texts {
             let tokenizer = try Fixtures.tokenizer(name)
-            for text in texts where name == "everything" || name == "arcade100k" || text.utf8.count <= 100_000 {
-                #expect(!tokenizer.encode(text).isEmpty)
-            }
+            for text in texts { #expect(!tokenizer.encode(text).isEmpty) }
         }
     }
 

@@ -137,6 +137,11 @@ import Testing
         #expect(try TokenizerLoader.load(directory: folder.url, rankFileFormat: .arcade100k).endOfTextID == 100_257)
         try folder.write("tokenizer_config.json", #"{"tokenizer_class": "Arcade100kTokenizer"}"#)
         #expect(try TokenizerLoader.load(directory: folder.url).endOfTextID == 100_257)
+        try folder.write("tokenizer_config.json", #"{"added_tokens_decoder": {"100289": {"content": "<new>"}}}"#)
+        let added = try #require(throws: TokenizerError.self) {
+            try TokenizerLoader.load(directory: folder.url, rankFileFormat: .arcade100k)
+        }
+        #expect("\(added)".contains("<new>") && "\(added)".contains("100289"))
         try folder.write("arcade100k.tiktoken", content)
         #expect(throws: TokenizerError.self) { try TokenizerLoader.load(directory: folder.url) }
     }

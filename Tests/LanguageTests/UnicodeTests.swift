@@ -32,12 +32,12 @@ import Testing
         }
     }
 
-    @Test func aMillionCombiningMarksComposeInTime() throws {
-        var text = "e" + String(repeating: "\u{301}\u{323}", count: 250_000)
+    @Test func manyCombiningMarksComposeInTime() throws {
+        var text = "e" + String(repeating: "\u{301}\u{323}", count: 100_000)
         let composed = try #require(text.withUTF8 { CanonicalComposition.unicode14.composed($0) })
         // ẹ takes the first dot; the other dots come before all accents.
         #expect(String(decoding: composed.prefix(5), as: UTF8.self) == "\u{1EB9}\u{323}")
-        #expect(composed.count == 3 + 2 * 499_999)
+        #expect(composed.count == 3 + 2 * 199_999)
     }
 
     @Test func lossyDecodingReplacesMaximalParts() {
