@@ -25,39 +25,44 @@ public struct Sampler: Sendable {
     public mutating func next(_ logits: UnsafeBufferPointer<Float>) throws(SamplingError) -> Int {
         let best = try Self.highest(logits)
         guard parameters.temperature > 0 else { return best }
-        var candidates = CandidateQueue(logits)
         let limit = parameters.topK == 0 ? logits.count : min(parameters.topK, logits.count)
         if limit == logits.count, parameters.topP == 1 { return drawFromAll(logits, best) }
+        var candidates = CandidateQueue(logits)
 
-        // Most likely first. With top-p alone the sum over everything decides how far to go.
-        var kept: [(token: Int, weight: Double)] = []
+        // What top-p's share refers to: the sum over the k most likely tokens, or over all of them.
         var total = 0.0
+        var kept: [(token: Int, weight: Double)] = []
         if limit == logits.count {
             for logit in logits { total += weight(logit, logits[best]) }
         } else {
-            while kept.count < limit, let token = candidates.popFirst() {
-                kept.append((token, weight(logits[token], logits[best])))
-                total += kept[kept.count - 1].weight
-            }
+            for _ in 0..<limit { take(from: &candidates, logits, best, into: &kept, sum: &total) }
         }
-        if parameters.topP < 1 {
-            let enough = parameters.topP * total
-            var nucleus: [(token: Int, weight: Double)] = []
-            var sum = 0.0
-            while sum < enough || nucleus.isEmpty {
-                if limit == logits.count {
-                    guard let token = candidates.popFirst() else { break }
-                    nucleus.append((token, weight(logits[token], logits[best])))
-                } else {
-                    guard nucleus.count < kept.count else { break }
-                    nucleus.append(kept[nucleus.count])
-                }
+        guard parameters.topP < 1 else { return draw(from: kept, total: total) }
+
+        // The smallest set of most likely tokens with that share; never empty.
+        let enough = parameters.topP * total
+        var nucleus: [(token: Int, weight: Double)] = []
+        var sum = 0.0
+        while nucleus.count < limit, nucleus.isEmpty || sum < enough {
+            if limit == logits.count {
+                take(from: &candidates, logits, best, into: &nucleus, sum: &sum)
+            } else {
+                nucleus.append(kept[nucleus.count])
                 sum += nucleus[nucleus.count - 1].weight
             }
-            kept = nucleus
-            total = sum
         }
-        return draw(from: kept, total: total)
+        return draw(from: nucleus, total: sum)
+    }
+
+    /// Moves the most likely candidate that is left into a list and adds its weight to a sum.
+    private func take(
+        from candidates: inout CandidateQueue, _ logits: UnsafeBufferPointer<Float>, _ best: Int,
+        into list: inout [(token: Int, weight: Double)], sum: inout Double
+    ) {
+        guard let token = candidates.popFirst() else { return }
+        let weight = weight(logits[token], logits[best])
+        list.append((token, weight))
+        sum += weight
     }
 
     /// e^((logit − highest) / temperature): the softmax without its denominator.

@@ -16,17 +16,21 @@ public struct StopStringMatcher: Sendable {
     public enum InvalidStopString: Error, Sendable, Hashable, CustomStringConvertible {
         /// A stop string is empty: it would end every answer before it begins.
         case empty(index: Int)
+        /// There are too many: every one is compared with every byte.
+        case tooMany(count: Int, limit: Int)
         /// All together are too long to hold back.
         case tooLong(bytes: Int, limit: Int)
 
         public var description: String {
             switch self {
             case .empty(let index): "Stop string \(index) is empty: leave it out or write at least one character."
+            case .tooMany(let count, let limit): "There are \(count) stop strings; at most \(limit) are allowed."
             case .tooLong(let bytes, let limit): "The stop strings have \(bytes) bytes together; at most \(limit) are allowed."
             }
         }
     }
 
+    private static let most = 64
     private static let mostBytes = 64 << 10
 
     /// One stop string with the borders of its prefixes (Knuth, Morris, Pratt) and how much of it the text's end matches.
@@ -63,6 +67,7 @@ public struct StopStringMatcher: Sendable {
 
     /// A matcher at the beginning of a text. Without stop strings everything passes.
     public init(_ stopStrings: [String]) throws(InvalidStopString) {
+        guard stopStrings.count <= Self.most else { throw .tooMany(count: stopStrings.count, limit: Self.most) }
         for (index, string) in stopStrings.enumerated() where string.isEmpty { throw .empty(index: index) }
         let bytes = stopStrings.reduce(0) { $0 + $1.utf8.count }
         guard bytes <= Self.mostBytes else { throw .tooLong(bytes: bytes, limit: Self.mostBytes) }

@@ -9,10 +9,16 @@ struct RankFileReader {
     let url: URL
     let format: RankFileFormat
 
-    func assembly() throws(TokenizerError) -> TokenizerAssembly {
+    /// Everything but the settings, whose added tokens must be among the format's: the reference accepts no others.
+    func assembly(_ settings: TokenizerSettings?) throws(TokenizerError) -> TokenizerAssembly {
         let vocabulary = try vocabulary()
         var added = AddedTokenList()
         for token in format.specialTokens { try added.addFixed(token, file: url.path, vocabulary: vocabulary) }
+        for (token, file) in settings?.addedTokens ?? [] where added[token.content]?.id != token.id {
+            throw .malformed(
+                file: file, entry: "added_tokens_decoder.\"\(token.id)\"",
+                reason: "\(quoted(token.content)) with this id is not one of the special tokens of \(format.name)")
+        }
         return TokenizerAssembly(
             files: [url], vocabulary: vocabulary, merges: try merges(vocabulary), ignoresMerges: true,
             preTokenizer: PreTokenizer(steps: [.split(.pattern(format.pattern), .isolated, inverted: false)]),

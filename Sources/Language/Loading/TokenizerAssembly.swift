@@ -19,8 +19,10 @@ struct TokenizerAssembly {
         for token in vocabulary.tokens { tokenBytes.set(token.id, bytes: token.bytes, special: false) }
         var idsByContent = vocabulary.verbatim
         for token in addedTokens.tokens {
-            // The reference decodes an added token whose characters all belong to the byte alphabet as those bytes.
-            let bytes = ByteAlphabet.bytes(of: token.content) ?? Array(token.content.utf8)
+            // As in the reference: a token that is looked for in normalised text is decoded in that form, and one whose characters all
+            // belong to the byte alphabet is decoded as those bytes.
+            let content = token.normalized ? normalized(token.content) : token.content
+            let bytes = ByteAlphabet.bytes(of: content) ?? Array(content.utf8)
             tokenBytes.set(token.id, bytes: bytes, special: token.special)
             idsByContent[UTF8Key(token.content)] = token.id
         }
@@ -37,5 +39,10 @@ struct TokenizerAssembly {
             sourceFiles: files + (settings?.files ?? []), model: model, preTokenizer: preTokenizer, composition: composition,
             tokenBytes: tokenBytes, addedTokens: addedTokens.tokens, idsByContent: idsByContent,
             endOfTextID: try id(of: "eos_token"), beginningOfTextID: try id(of: "bos_token"))
+    }
+
+    private func normalized(_ text: String) -> String {
+        var text = text
+        return text.withUTF8 { composition?.composed($0) }.map { String(decoding: $0, as: UTF8.self) } ?? text
     }
 }

@@ -18,7 +18,7 @@ public enum TokenizerLoader {
         if let rankFile = try rankFile(in: directory) {
             let settings = try TokenizerSettings(directory: directory)
             let format = if let rankFileFormat { rankFileFormat } else { try format(of: rankFile, settings) }
-            return try RankFileReader(url: rankFile, format: format).assembly().tokenizer(settings)
+            return try RankFileReader(url: rankFile, format: format).assembly(settings).tokenizer(settings)
         }
         if TokenizerFile.exists(directory.appendingPathComponent("vocab.json")),
             TokenizerFile.exists(directory.appendingPathComponent("merges.txt"))
@@ -37,7 +37,7 @@ public enum TokenizerLoader {
 
     /// Loads one rank file, without looking at its neighbours.
     public static func load(rankFile url: URL, format: RankFileFormat) throws(TokenizerError) -> ByteLevelTokenizer {
-        try RankFileReader(url: url, format: format).assembly().tokenizer(nil)
+        try RankFileReader(url: url, format: format).assembly(nil).tokenizer(nil)
     }
 
     private static func rankFile(in directory: URL) throws(TokenizerError) -> URL? {

@@ -67,7 +67,7 @@ public enum ConversationTemplate: String, Sendable, Hashable, CaseIterable {
             let places = ImagePlaces.count(in: turn.text)
             if turn.role == .assistant {
                 guard places == 0 else { throw .imagePlaceInAnswer(turn: index) }
-            } else if ImagePlaces.removing(from: turn.text).allSatisfy(\.isWhitespace) {
+            } else if ImagePlaces.removing(from: turn.text).unicodeScalars.allSatisfy(\.properties.isWhitespace) {
                 // After alignment an image alone asks for its caption.
                 guard self == .plain, places > 0 else { throw .emptyQuestion(turn: index) }
             }
