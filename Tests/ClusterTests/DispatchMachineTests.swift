@@ -6,7 +6,7 @@ import Wire
 @testable import Cluster
 
 /// Drives one machine by hand and remembers what it wanted.
-struct Bench {
+private struct DispatchBench {
     var machine: DispatchMachine
     var now = Moment.now
     var sent: [(peer: PeerIdentity, message: CoordinatorMessage)] = []
@@ -70,7 +70,7 @@ struct Bench {
     private let both = addresses(layers: 0..<2, experts: [0, 1])
 
     @Test func tilesGoToWhoHoldsTheExpertAndResultsKeepTheirOrder() throws {
-        var bench = Bench()
+        var bench = DispatchBench()
         let a = try bench.join("a", addresses(layers: 0..<2, experts: [0]))
         #expect(!bench.machine.isCovered(Set(both)))
         let b = try bench.join("b", addresses(layers: 0..<2, experts: [1]))
@@ -89,7 +89,7 @@ struct Bench {
     }
 
     @Test func theReplicaWithTheFewestOutstandingRowsIsChosen() throws {
-        var bench = Bench()
+        var bench = DispatchBench()
         let a = try bench.join("a", both)
         let b = try bench.join("b", both)
         bench.handle(.submit(TicketID(1), [try tile(0, 0, rows: 5), try tile(0, 0, rows: 2), try tile(0, 1, rows: 1)], deadline: bench.now + .seconds(5)))
@@ -98,7 +98,7 @@ struct Bench {
     }
 
     @Test func creditBoundsWhatIsUnderWayAndTheRestWaits() throws {
-        var bench = Bench { $0.creditBytes = 4 * 16 }
+        var bench = DispatchBench { $0.creditBytes = 4 * 16 }
         let a = try bench.join("a", both)
         bench.handle(.submit(TicketID(1), try (0..<4).map { try tile(0, 0, rows: 2, seed: $0) }, deadline: bench.now + .seconds(5)))
         #expect(bench.tiles(to: a).count == 2)
@@ -106,14 +106,14 @@ struct Bench {
         try bench.answer(bench.tiles(to: a)[0], from: a)
         #expect(bench.tiles(to: a).count == 3)
         // A tile larger than the credit goes when nothing else is under way.
-        bench = Bench { $0.creditBytes = 10 }
+        bench = DispatchBench { $0.creditBytes = 10 }
         let b = try bench.join("b", both)
         bench.handle(.submit(TicketID(1), [try tile(0, 0, rows: 9)], deadline: bench.now + .seconds(5)))
         #expect(bench.tiles(to: b).count == 1)
     }
 
     @Test func aFullQueueRefusesInsteadOfGrowing() throws {
-        var bench = Bench { $0.mostWaitingTiles = 3 }
+        var bench = DispatchBench { $0.mostWaitingTiles = 3 }
         bench.handle(.submit(TicketID(1), try (0..<3).map { _ in try tile(0, 0) }, deadline: bench.now + .seconds(5)))
         bench.handle(.submit(TicketID(2), [try tile(0, 0)], deadline: bench.now + .seconds(5)))
         guard case .failure(.rejected(let reason)) = bench.outcome(2) else {
@@ -125,7 +125,7 @@ struct Bench {
     }
 
     @Test func anUnreachableWorkerLosesItsTilesToAReplicaAtOnce() throws {
-        var bench = Bench()
+        var bench = DispatchBench()
         let a = try bench.join("a", both)
         let b = try bench.join("b", both)
         bench.handle(.submit(TicketID(1), [try tile(0, 0)], deadline: bench.now + .seconds(5)))
@@ -146,7 +146,7 @@ struct Bench {
     }
 
     @Test func silenceOfThreeBeatsLosesAWorkerAndAnyTrafficKeepsIt() throws {
-        var bench = Bench()
+        var bench = DispatchBench()
         let a = try bench.join("a", both)
         for _ in 0..<10 {
             bench.advance(.seconds(1))
@@ -161,7 +161,7 @@ struct Bench {
     }
 
     @Test func lostExpertsAreNamedAtTheDeadlineAndServedWhenTheyComeBack() throws {
-        var bench = Bench()
+        var bench = DispatchBench()
         try bench.join("a", addresses(layers: 0..<2, experts: [0]))
         bench.handle(.submit(TicketID(1), [try tile(0, 0), try tile(0, 1), try tile(1, 1)], deadline: bench.now + .seconds(2)))
         bench.advance(.milliseconds(1999))
@@ -179,7 +179,7 @@ struct Bench {
     }
 
     @Test func aDeadlineNamesTheExpertsThatDidNotAnswer() throws {
-        var bench = Bench()
+        var bench = DispatchBench()
         let a = try bench.join("a", both)
         bench.handle(.submit(TicketID(1), [try tile(0, 0), try tile(1, 1)], deadline: bench.now + .seconds(2)))
         try bench.answer(bench.tiles(to: a)[0], from: a)
@@ -198,7 +198,7 @@ struct Bench {
 
     @Test(arguments: ["shape", "nan", "failed", "malformed"])
     func aBadReplyIsAskedAgainElsewhereAndFailsWhenNobodyIsLeft(kind: String) throws {
-        var bench = Bench()
+        var bench = DispatchBench()
         let a = try bench.join("a", both)
         let b = try bench.join("b", both)
         bench.handle(.submit(TicketID(1), [try tile(0, 0, rows: 2)], deadline: bench.now + .seconds(5)))
@@ -232,7 +232,7 @@ struct Bench {
     }
 
     @Test func aFullWorkerQueueIsTriedAgainAfterAPause() throws {
-        var bench = Bench()
+        var bench = DispatchBench()
         let a = try bench.join("a", both)
         bench.handle(.submit(TicketID(1), [try tile(0, 0)], deadline: bench.now + .seconds(5)))
         let first = bench.tiles(to: a)[0]
@@ -246,7 +246,7 @@ struct Bench {
     }
 
     @Test func duplicateStaleAndUnknownRepliesAreCountedAndDropped() throws {
-        var bench = Bench()
+        var bench = DispatchBench()
         let a = try bench.join("a", both)
         bench.handle(.submit(TicketID(1), [try tile(0, 0), try tile(0, 1)], deadline: bench.now + .seconds(5)))
         let tile = bench.tiles(to: a)[0]
@@ -267,7 +267,7 @@ struct Bench {
     }
 
     @Test func cancellingDropsATicketAndKeepsAccountOfWhatTheWorkerHas() throws {
-        var bench = Bench { $0.creditBytes = 16 }
+        var bench = DispatchBench { $0.creditBytes = 16 }
         let a = try bench.join("a", both)
         bench.handle(.submit(TicketID(1), [try tile(0, 0), try tile(0, 1)], deadline: bench.now + .seconds(5)))
         bench.handle(.cancel(TicketID(1)))
@@ -286,7 +286,7 @@ struct Bench {
     @Test func otherModelsAreRefusedWithTheReason() throws {
         let experts = addresses(layers: 0..<2, experts: [0, 1])
         let expectedDigests = try Dictionary(uniqueKeysWithValues: experts.map { ($0, try digest($0)) })
-        var bench = Bench { $0.expectedDigests = expectedDigests }
+        var bench = DispatchBench { $0.expectedDigests = expectedDigests }
         let other = try bench.join("other", experts, model: 2)
         #expect(bench.rejections(to: other).map(\.code) == [.digestsDiffer])
         #expect(bench.rejections(to: other).first?.reason.contains("layer 0 expert 0") == true)
@@ -305,7 +305,7 @@ struct Bench {
     }
 
     @Test func withoutExpectedDigestsWorkersMustAgree() throws {
-        var bench = Bench()
+        var bench = DispatchBench()
         try bench.join("first", addresses(layers: 0..<2, experts: [0]))
         let second = try bench.join("second", addresses(layers: 0..<1, experts: [0, 1]), model: 2)
         #expect(bench.rejections(to: second).first?.reason.contains("'first'") == true)
@@ -313,7 +313,7 @@ struct Bench {
 
     @Test func metaExpertsMustBeHeldWhereTheModelHasThem() throws {
         let meta = try digest(ExpertAddress(layer: 0, expert: 99))
-        var bench = Bench { $0.expectedMetaDigests = [0: meta] }
+        var bench = DispatchBench { $0.expectedMetaDigests = [0: meta] }
         let without = try bench.join("without", addresses(layers: 0..<1, experts: [0]))
         #expect(bench.rejections(to: without).map(\.code) == [.digestsDiffer])
         let incarnation = Incarnation.random()
@@ -324,7 +324,7 @@ struct Bench {
     }
 
     @Test func aLeavingWorkerGivesBackAndGetsNothingNew() throws {
-        var bench = Bench()
+        var bench = DispatchBench()
         let a = try bench.join("a", both)
         bench.handle(.submit(TicketID(1), [try tile(0, 0)], deadline: bench.now + .seconds(5)))
         let first = bench.tiles(to: a)[0]
@@ -338,7 +338,7 @@ struct Bench {
     }
 
     @Test func impossibleTilesAreRefusedBeforeAnythingIsSent() throws {
-        var bench = Bench()
+        var bench = DispatchBench()
         try bench.join("a", both)
         let wide = try tile(0, 0, width: 5)
         let uneven = ExpertTile(address: wide.address, rows: try matrix(2, 4) { _ in 0 }, factors: [1], metaFactors: nil)
@@ -356,7 +356,7 @@ struct Bench {
     }
 
     @Test func aReplyThatIsLongOverdueEndsTheSession() throws {
-        var bench = Bench()
+        var bench = DispatchBench()
         let a = try bench.join("a", both)
         bench.handle(.submit(TicketID(1), [try tile(0, 0)], deadline: bench.now + .seconds(1)))
         for _ in 0..<30 {
