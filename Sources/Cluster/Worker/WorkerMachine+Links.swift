@@ -3,7 +3,10 @@ import Wire
 extension WorkerMachine {
     /// Says Hello on a new connection: nothing of the last one can be mixed up with it.
     mutating func greet(_ link: Int, now: Moment) {
-        guard !isLeaving else { return }
+        guard !isLeaving else {
+            links[link].phase = .away(until: nil)
+            return
+        }
         links[link].phase = .greeting
         links[link].lastHeard = now
         directives.append(.reopen(link: link))
