@@ -44,7 +44,7 @@ let package = Package(
         // Small models with the public code's own values, for the tests of several modules.
         .target(name: "ModelFixtures", path: "Tests/ModelFixtures", resources: [.copy("Models")]),
         .testTarget(name: "TensorsTests", dependencies: ["Tensors", "CKernels"]),
-        .testTarget(name: "CheckpointsTests", dependencies: ["Checkpoints"], resources: [.copy("Fixtures")]),
+        .testTarget(name: "CheckpointsTests", dependencies: ["Checkpoints", "ModelFixtures"], resources: [.copy("Fixtures")]),
         .testTarget(name: "ImagingTests", dependencies: ["Imaging"], resources: [.copy("Fixtures")]),
         .testTarget(name: "LanguageTests", dependencies: ["Language"], resources: [.copy("Fixtures")]),
         .testTarget(name: "MedMoETests", dependencies: ["MedMoE", "ModelFixtures"]),

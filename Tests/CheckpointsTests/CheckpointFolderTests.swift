@@ -40,8 +40,8 @@ import Testing
         let temporary = try TemporaryFolder()
         let folder = try Variant.single.make(in: temporary)
         try FileManager.default.copyItem(
-            atPath: fixtures + "/tiny-stablelm/pytorch_model.bin", toPath: folder.path + "/pytorch_model.bin")
-        let both = try CheckpointFolder(path: folder.path, imageTower: fixtures + "/tiny-stablelm/clip")
+            atPath: models + "/tiny-stablelm/pytorch_model.bin", toPath: folder.path + "/pytorch_model.bin")
+        let both = try CheckpointFolder(path: folder.path, imageTower: models + "/tiny-stablelm/clip")
         #expect(both.container.kind == .safetensors)
         #expect(both.container.ignored == ["pytorch_model.bin"])
     }
@@ -54,13 +54,13 @@ import Testing
         #expect(throws: expected) { try folder.imageTower() }
         #expect(expected.description.contains("--image-tower DIR"))
         // With the flag it opens.
-        let named = try CheckpointFolder(path: path, imageTower: fixtures + "/tiny-stablelm/clip")
-        #expect(try named.imageTower().place == .folder(fixtures + "/tiny-stablelm/clip"))
+        let named = try CheckpointFolder(path: path, imageTower: models + "/tiny-stablelm/clip")
+        #expect(try named.imageTower().place == .folder(models + "/tiny-stablelm/clip"))
     }
 
     @Test func anAbsoluteTowerFolderIsFollowedAndTheFlagGoesBeforeATowerInside() throws {
         let temporary = try TemporaryFolder()
-        let clip = fixtures + "/tiny-stablelm/clip"
+        let clip = models + "/tiny-stablelm/clip"
         let path = try minimalCheckpoint(in: temporary, config: "{\"mm_image_tower\": \"\(clip)\"}")
         #expect(try CheckpointFolder(path: path).imageTower().place == .folder(clip))
         let inside = try Variant.towerInside.make(in: temporary)
@@ -136,12 +136,12 @@ enum Variant: CaseIterable {
         try files.createDirectory(atPath: path, withIntermediateDirectories: true)
         for name in ["config.json", "tokenizer.json"] { try files.copyItem(atPath: tinyStableLM + "/" + name, toPath: path + "/" + name) }
         let source = try ShardedSafetensors(indexPath: tinyStableLM + "/model.safetensors.index.json")
-        let clip = fixtures + "/tiny-stablelm/clip"
+        let clip = models + "/tiny-stablelm/clip"
         switch self {
         case .single: try SafetensorsWriter.write(source, to: path + "/model.safetensors")
         case .manyFiles: try SafetensorsWriter.writeSharded(source, to: path, fileLimit: 200_000)
-        case .torch: try files.copyItem(atPath: fixtures + "/tiny-stablelm/pytorch_model.bin", toPath: path + "/pytorch_model.bin")
-        case .torchWithOtherName: try files.copyItem(atPath: fixtures + "/tiny-stablelm/pytorch_model.bin", toPath: path + "/tiny.pth")
+        case .torch: try files.copyItem(atPath: models + "/tiny-stablelm/pytorch_model.bin", toPath: path + "/pytorch_model.bin")
+        case .torchWithOtherName: try files.copyItem(atPath: models + "/tiny-stablelm/pytorch_model.bin", toPath: path + "/tiny.pth")
         case .towerInside:
             var all: [String: Tensor] = [:]
             for name in source.names { all[name] = try source.tensor(name) }

@@ -1,13 +1,16 @@
 import Foundation
+import ModelFixtures
 import Testing
 
 @testable import Checkpoints
 
 /// The folder of the bundled fixtures.
 let fixtures = Bundle.module.resourcePath! + "/Fixtures"
+/// The small models that several modules test with.
+let models = ModelFixture.stableLM.folder.deletingLastPathComponent().path
 
 /// The tiny StableLM checkpoint, as the public code saved it.
-let tinyStableLM = fixtures + "/tiny-stablelm/checkpoint"
+let tinyStableLM = models + "/tiny-stablelm/checkpoint"
 
 /// A folder that lives as long as the object.
 final class TemporaryFolder: Sendable {

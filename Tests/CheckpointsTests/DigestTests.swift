@@ -101,7 +101,7 @@ import Testing
         }
         // Another modification time: the cache no longer holds.
         try FileManager.default.setAttributes([.modificationDate: Date(timeIntervalSince1970: 1)], ofItemAtPath: folder.container.path)
-        #expect(try CheckpointFolder(path: folder.path, imageTower: fixtures + "/tiny-stablelm/clip").fingerprints() == tensors)
+        #expect(try CheckpointFolder(path: folder.path, imageTower: models + "/tiny-stablelm/clip").fingerprints() == tensors)
     }
 
     @Test(arguments: ["", "{", "[]", "{\"version\":1}", "{\"version\":1,\"tensors\":{\"model.norm.weight\":3}}"])

@@ -130,7 +130,7 @@ import Testing
         // The second file of the checkpoint loses its end after it was opened: copying fails in the middle.
         let source = temporary.file("source")
         try FileManager.default.copyItem(atPath: tinyStableLM, toPath: source)
-        let folder = try CheckpointFolder(path: source, imageTower: fixtures + "/tiny-stablelm/clip", reading: .copied)
+        let folder = try CheckpointFolder(path: source, imageTower: models + "/tiny-stablelm/clip", reading: .copied)
         _ = try folder.fingerprints()
         let second = source + "/model-00002-of-00002.safetensors"
         #expect(truncate(second, 300_000) == 0)
@@ -145,7 +145,7 @@ import Testing
         for lost in ["layers.2.mlp.deepspeed_moe.experts.deepspeed_experts.1.up_proj.weight", "layers.0.mlp.deepspeed_moe.experts.deepspeed_experts.3."] {
             let names = complete.model.names.filter { !$0.contains(lost) }
             try SafetensorsWriter.write(complete.model as! RenamedTensors, names: names, to: gap + "/model.safetensors")
-            let folder = try CheckpointFolder(path: gap, imageTower: fixtures + "/tiny-stablelm/clip")
+            let folder = try CheckpointFolder(path: gap, imageTower: models + "/tiny-stablelm/clip")
             #expect { try ShardWriter().writeExperts(from: folder, experts: [0], to: temporary.file("out")) } throws: { error in
                 guard case CheckpointError.missingTensor(_, let tensor) = error else { return false }
                 return tensor.contains(lost)

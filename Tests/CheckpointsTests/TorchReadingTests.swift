@@ -81,7 +81,7 @@ import Testing
 
     @Test func readsTheRealRouters() throws {
         for (name, width) in [("stablelm_router", 2048), ("phi_router", 2560)] {
-            let archive = try TorchArchive(path: fixtures + "/routers/\(name).pth")
+            let archive = try TorchArchive(path: models + "/routers/\(name).pth")
             #expect(archive.names == ["fc1.bias", "fc1.weight"])
             let weight = try values(archive.tensor("fc1.weight", shape: [4, width], dtypes: [.float32]), Float.self)
             _ = try archive.tensor("fc1.bias", shape: [4])
@@ -113,7 +113,7 @@ import Testing
     }
 
     @Test func torchArchiveAndSafetensorsHoldTheSameTensors() throws {
-        let archive = try TorchArchive(path: fixtures + "/tiny-stablelm/pytorch_model.bin")
+        let archive = try TorchArchive(path: models + "/tiny-stablelm/pytorch_model.bin")
         let sharded = try ShardedSafetensors(indexPath: tinyStableLM + "/model.safetensors.index.json")
         #expect(archive.names == sharded.names)
         for name in sharded.names {

@@ -46,3 +46,13 @@ public enum ModelFixture: String, CaseIterable, Sendable {
         }
     }
 }
+
+/// Routers that the Med-MoE authors trained and published: `fc1.weight` [4, D] and `fc1.bias` [4].
+public enum PublishedRouter: String, CaseIterable, Sendable {
+    /// D = 2048.
+    case stableLM = "stablelm_router"
+    /// D = 2560.
+    case phi = "phi_router"
+
+    public var file: URL { Bundle.module.bundleURL.appending(path: "Models/routers/\(rawValue).pth") }
+}

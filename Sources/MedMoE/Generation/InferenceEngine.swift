@@ -8,7 +8,7 @@ public actor InferenceEngine: AnswerEngine {
     /// Makes the way to the experts, on the compute thread.
     public typealias DispatchFactory = @Sendable (ComputeContext) throws -> any ExpertDispatch
 
-    let model: MedMoEModel
+    public nonisolated let model: MedMoEModel
     private let options: EngineOptions
     private let makeDispatch: DispatchFactory
     private let executor = ComputeExecutor()
@@ -67,7 +67,8 @@ public actor InferenceEngine: AnswerEngine {
 
     private func accept(_ request: AnswerRequest, _ continuation: RunningRequest.Continuation) {
         do {
-            guard waiting.count < options.maximumWaiting || running.count < options.maximumRunning else {
+            // Places are given out by the next step: until then even those that will run wait here.
+            guard waiting.count + running.count < options.maximumWaiting + options.maximumRunning else {
                 throw AnswerError(.overloaded, "\(waiting.count) requests wait already: try again later")
             }
             waiting.append(
