@@ -278,6 +278,7 @@ def hostile():
     tiny = jpeg(picture(16, 16, 4), quality=50)
     progressive = jpeg(picture(16, 16, 4), quality=50, progressive=True)
     last_scan = progressive[progressive.rfind(b"\xff\xda"):-2]
+    restarted = jpeg(picture(64, 64, 4), restart_marker_blocks=1)
     frame = tiny.find(b"\xff\xc0") + 5
 
     def resized_header(data, width, height, at=frame):
@@ -316,7 +317,7 @@ def hostile():
         "tables-only.jpg": tiny[:frame - 5] + b"\xff\xd9",
         "no-tables.jpg": b"\xff\xd8" + tiny[frame - 5:],
         "two-frames.jpg": tiny[:frame - 5] + resized_header(tiny, 4, 4)[frame - 5:frame + 14] + tiny[frame - 5:],
-        "restart-cut.jpg": jpeg(picture(64, 64, 4), restart_marker_blocks=1)[:900] + b"\0\0\xff\xd9",
+        "restart-cut.jpg": restarted[:restarted.find(b"\xff\xd1")] + bytes(40) + b"\xff\xd9",
         "only-start.jpg": b"\xff\xd8\xff",
         "grey-half.jpg": jpeg(picture(64, 64, 4), quality=90)[:2_000] + b"\xff\xd9",
     }
