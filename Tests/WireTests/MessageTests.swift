@@ -164,6 +164,7 @@ import Testing
         let done = try WorkerMessage.tileDone(
             TileDone(epoch: .max, tile: .max, attempt: 1, expertRows: 1, computeNanoseconds: 5_000_000, payload: payload)
         ).encoded()
+        print("a tile of one row: \(tile.byteCount - width * 4) bytes beyond its rows there, \(done.byteCount - width * 4) back")
         #expect(tile.frames.count == 3 && done.frames.count == 3)
         #expect(tile.byteCount - width * 4 <= 64)
         #expect(done.byteCount - width * 4 <= 64)

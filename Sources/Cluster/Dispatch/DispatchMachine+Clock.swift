@@ -23,7 +23,7 @@ extension DispatchMachine {
         }
     }
 
-    /// When `tick` must come next.
+    /// When `tick` must come next. Overdue replies need no time of their own: who owes one is probed anyway.
     public var nextWake: Moment? {
         var next: Moment?
         func consider(_ moment: Moment) { next = next.map { min($0, moment) } ?? moment }
@@ -31,7 +31,6 @@ extension DispatchMachine {
             consider(session.lastHeard + silence)
             consider(session.lastSent + (session.owed.isEmpty ? configuration.beat : configuration.probe))
             if let pause = session.pausedUntil { consider(pause) }
-            for owed in session.owed.values { consider(owed.deadline + configuration.overdue) }
         }
         for ticket in tickets.values { consider(ticket.deadline) }
         return next

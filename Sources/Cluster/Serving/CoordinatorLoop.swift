@@ -34,13 +34,14 @@ final class CoordinatorLoop: SocketLoopBody {
     init(
         _ configuration: CoordinatorEndpoint.Configuration, _ loop: SocketLoop<Command>, _ factory: SocketFactory, _ logger: Logger
     ) throws {
-        (workerPort, listening) = try factory.router(at: configuration.listen, maximumFrame: WireLimits.payload)
+        (workerPort, listening) = try factory.router(
+            at: configuration.listen, maximumFrame: WireLimits.payload, queues: (out: 1024, in: 256))
         if configuration.serve.isEmpty {
             (clientPort, serving) = (nil, [])
         } else {
-            // Joining a long answer sends all its tokens at once: more room than for workers.
+            // Tokens are many and small, questions few and large.
             (clientPort, serving) = try factory.router(
-                at: configuration.serve, maximumFrame: WireLimits.images, queueLimit: 8192)
+                at: configuration.serve, maximumFrame: WireLimits.images, queues: (out: 8192, in: 16))
         }
         self.loop = loop
         self.logger = logger

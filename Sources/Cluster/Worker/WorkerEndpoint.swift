@@ -106,7 +106,11 @@ public final class WorkerEndpoint: Sendable {
         await loop.stop()
         jobs.finish()
         computing.cancel()
-        ownThread?.stop()
+        // Whoever still computes needs the thread to come to its end.
+        Task { [computing, ownThread] in
+            await computing.value
+            ownThread?.stop()
+        }
     }
 
     private static func compute(

@@ -23,9 +23,7 @@ struct SocketFile {
         let lock = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
         guard lock >= 0 else { throw .system(operation: "open the folder of", endpoint: "ipc://\(path)", errno: errno) }
         defer { _ = close(lock) }
-        while flock(lock, LOCK_EX) != 0 {
-            guard errno == EINTR else { throw .system(operation: "lock the folder of", endpoint: "ipc://\(path)", errno: errno) }
-        }
+        try acquire(lock, path)
         var entry = stat()
         if lstat(path, &entry) == 0 {
             guard entry.st_mode & S_IFMT == S_IFSOCK else {
@@ -47,6 +45,18 @@ struct SocketFile {
     func remove() {
         var entry = stat()
         if lstat(path, &entry) == 0, entry.st_ino == inode, entry.st_mode & S_IFMT == S_IFSOCK { unlink(path) }
+    }
+
+    /// Locks a folder, but does not wait for ever: in a shared folder anybody may hold its lock.
+    private static func acquire(_ lock: Int32, _ path: String) throws(SocketError) {
+        for _ in 0..<200 {
+            if flock(lock, LOCK_EX | LOCK_NB) == 0 { return }
+            guard errno == EWOULDBLOCK || errno == EINTR else {
+                throw .system(operation: "lock the folder of", endpoint: "ipc://\(path)", errno: errno)
+            }
+            usleep(10_000)
+        }
+        throw .unsafe(path: path, reason: "another process holds the lock of its folder; choose a folder of your own")
     }
 
     private enum Listener {

@@ -156,12 +156,12 @@ public struct SocketFactory {
     ///
     /// - Parameters:
     ///   - maximumFrame: bytes of one frame; who sends more is disconnected.
-    ///   - queueLimit: messages that wait per peer and direction.
+    ///   - queues: messages that wait per peer, going out and coming in.
     /// - Returns: the socket, and the endpoints with the ports that the system chose.
     public func router(
-        at endpoints: [Endpoint], maximumFrame: Int, queueLimit: Int = 1024
+        at endpoints: [Endpoint], maximumFrame: Int, queues: (out: Int, in: Int)
     ) throws(SocketError) -> (socket: ZMQSocket, bound: [Endpoint]) {
-        let socket = try ZMQSocket(context, .router, maximumFrame: maximumFrame, queueLimit: queueLimit)
+        let socket = try ZMQSocket(context, .router, maximumFrame: maximumFrame, queues: queues)
         var bound: [Endpoint] = []
         for endpoint in endpoints { bound.append(try socket.bind(endpoint)) }
         return (socket, bound)
@@ -169,9 +169,9 @@ public struct SocketFactory {
 
     /// A DEALER that connects, now or as soon as somebody listens.
     public func dealer(
-        _ identity: PeerIdentity, to endpoint: Endpoint, maximumFrame: Int, queueLimit: Int = 1024
+        _ identity: PeerIdentity, to endpoint: Endpoint, maximumFrame: Int
     ) throws(SocketError) -> ZMQSocket {
-        let socket = try ZMQSocket(context, .dealer(identity), maximumFrame: maximumFrame, queueLimit: queueLimit)
+        let socket = try ZMQSocket(context, .dealer(identity), maximumFrame: maximumFrame)
         try socket.connect(endpoint)
         return socket
     }

@@ -41,8 +41,12 @@ public final class ZMQSocket {
     private var socketFiles: [SocketFile] = []
     private var isOpen = true
 
-    /// - Parameter maximumFrame: bytes; libzmq closes a connection that announces a longer frame, before it allocates.
-    init(_ context: ZMQContext, _ role: Role, maximumFrame: Int, queueLimit: Int = 1024) throws(SocketError) {
+    /// - Parameters:
+    ///   - maximumFrame: bytes; libzmq closes a connection that announces a longer frame, before it allocates.
+    ///   - queues: messages that wait per peer, going out and coming in.
+    init(
+        _ context: ZMQContext, _ role: Role, maximumFrame: Int, queues: (out: Int, in: Int) = (1024, 1024)
+    ) throws(SocketError) {
         let type: Int32
         switch role {
         case .router: type = ZMQ_ROUTER
@@ -55,8 +59,8 @@ public final class ZMQSocket {
         self.context = context
         self.role = role
         try set(ZMQ_LINGER, 0)
-        try set(ZMQ_SNDHWM, Int32(clamping: queueLimit))
-        try set(ZMQ_RCVHWM, Int32(clamping: queueLimit))
+        try set(ZMQ_SNDHWM, Int32(clamping: queues.out))
+        try set(ZMQ_RCVHWM, Int32(clamping: queues.in))
         try set(ZMQ_HANDSHAKE_IVL, 5_000)
         try set(ZMQ_TCP_KEEPALIVE, 1)
         try set(ZMQ_TCP_KEEPALIVE_IDLE, 10)
