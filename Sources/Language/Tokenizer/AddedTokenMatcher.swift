@@ -78,7 +78,7 @@ struct AddedTokenMatcher: Sendable {
             var (start, end) = (match.start, match.end)
             if token.singleWord, touchesWord(text, start, end) { continue }
             if token.stripsLeft { start = max(covered, startOfWhiteSpace(text, before: start, notBefore: covered)) }
-            if token.stripsRight { end = text.endOfRun(from: end) { $0.contains(.whiteSpace) } }
+            if token.stripsRight { end = text.endOfRun(from: end, of: .whiteSpace) }
             // An earlier token swallowed the white space that this one consists of.
             guard start < end else { continue }
             if covered < start { spans.append(Span(token: nil, range: covered..<start)) }
@@ -89,7 +89,6 @@ struct AddedTokenMatcher: Sendable {
         return spans
     }
 
-    @inline(__always)
     private func longestMatch(in text: UTF8Text, at start: Int) -> (token: Int, start: Int, end: Int)? {
         var node = 0
         var position = start

@@ -90,6 +90,8 @@ public struct ByteLevelTokenizer: Sendable {
         return ids
     }
 
+    // Kept out of line, as the steps below it: together they would become one function that takes the optimiser minutes.
+    @inline(never)
     private func encodeNormalized(
         _ text: UTF8Text, _ recognition: AddedTokenRecognition, _ merger: inout BytePairMerger, _ ids: inout [Int]
     ) {
@@ -99,6 +101,7 @@ public struct ByteLevelTokenizer: Sendable {
     }
 
     /// Appends the ids of the added tokens in the text and calls `body` for everything between them.
+    @inline(never)
     private func forEachStretch(
         of text: UTF8Text, _ matcher: AddedTokenMatcher, _ recognition: AddedTokenRecognition, _ ids: inout [Int],
         _ body: (UTF8Text, inout [Int]) -> Void

@@ -19,6 +19,7 @@ struct BytePairMerger {
     private var queue = MergeQueue()
 
     /// Appends the tokens of a piece.
+    @inline(never)
     mutating func encode(
         _ piece: UnsafeBufferPointer<UInt8>, byteIDs: [UInt32], merges: MergeTable, into output: inout [Int]
     ) {

@@ -32,7 +32,6 @@ struct BytePairModel: Sendable {
     }
 
     /// Appends the tokens of a piece that is not empty.
-    @inline(__always)
     func encode(_ piece: UnsafeBufferPointer<UInt8>, with merger: inout BytePairMerger, into output: inout [Int]) {
         if let entry = pieces.entry(of: piece), wholePieces[entry] {
             output.append(Int(pieces.id(ofEntry: entry)))

@@ -1,7 +1,6 @@
 /// `SplitPattern.cl100k` and `SplitPattern.arcade100k`.
 enum CL100kScanner {
     /// The end of the piece that starts at an offset before the end of the text.
-    @inline(__always)
     static func end(of text: UTF8Text, from start: Int, mostDigits: Int) -> Int {
         let first = text.bytes[start]
         if first == UInt8(ascii: "'"), let end = contraction(text, start) { return end }
@@ -9,13 +8,13 @@ enum CL100kScanner {
         let position = start + length
 
         // [^\r\n\p{L}\p{N}]?\p{L}+
-        if kind.contains(.letter) { return text.endOfRun(from: position) { $0.contains(.letter) } }
+        if kind.contains(.letter) { return text.endOfRun(from: position, of: .letter) }
         if kind.contains(.number) { return endOfNumber(text, from: position, more: mostDigits - 1) }
         let lineBreak = isLineBreak(first)
         if !lineBreak, position < text.count {
             let (following, followingLength) = text.scalarClass(at: position)
             if following.contains(.letter) {
-                return text.endOfRun(from: position + followingLength) { $0.contains(.letter) }
+                return text.endOfRun(from: position + followingLength, of: .letter)
             }
             // ` ?[^\s\p{L}\p{N}]+[\r\n]*` with its blank.
             if first == UInt8(ascii: " "), isOther(following) {
@@ -25,7 +24,7 @@ enum CL100kScanner {
         if isOther(kind) { return endOfOther(text, from: position) }
 
         // \s*[\r\n]+ ends after the last line break of the run of white space.
-        let end = text.endOfRun(from: start) { $0.contains(.whiteSpace) }
+        let end = text.endOfRun(from: start, of: .whiteSpace)
         var last = end
         while last > start, !isLineBreak(text.bytes[last - 1]) { last -= 1 }
         if last > start { return last }
@@ -34,22 +33,18 @@ enum CL100kScanner {
         return lastScalar > start ? lastScalar : end
     }
 
-    @inline(__always)
     private static func isOther(_ kind: ScalarClass) -> Bool {
         kind.isDisjoint(with: [.letter, .number, .whiteSpace])
     }
 
-    @inline(__always)
     private static func isLineBreak(_ byte: UInt8) -> Bool { byte == 0x0A || byte == 0x0D }
 
-    @inline(__always)
     private static func endOfOther(_ text: UTF8Text, from start: Int) -> Int {
-        var end = text.endOfRun(from: start, while: isOther)
+        var end = text.endOfRun(from: start, outside: [.letter, .number, .whiteSpace])
         while end < text.count, isLineBreak(text.bytes[end]) { end += 1 }
         return end
     }
 
-    @inline(__always)
     private static func endOfNumber(_ text: UTF8Text, from start: Int, more: Int) -> Int {
         var end = start
         for _ in 0..<more {
@@ -62,7 +57,6 @@ enum CL100kScanner {
     }
 
     /// `(?i:'s|'t|'re|'ve|'m|'ll|'d)`; without regard to case, `s` is also U+017F, the long s (bytes C5 BF).
-    @inline(__always)
     private static func contraction(_ text: UTF8Text, _ start: Int) -> Int? {
         guard start + 1 < text.count else { return nil }
         let first = text.bytes[start + 1]

@@ -40,7 +40,6 @@ struct PreTokenizer: Sendable {
     }
 
     /// Calls `body` with every piece, in order; none is empty.
-    @inline(__always)
     func forEachPiece(of text: UTF8Text, _ body: (UnsafeBufferPointer<UInt8>) -> Void) {
         if let onlyPattern {
             onlyPattern.forEachPiece(of: text) { body(UnsafeBufferPointer(rebasing: text.bytes[$0])) }
@@ -49,6 +48,7 @@ struct PreTokenizer: Sendable {
         }
     }
 
+    @inline(never)
     private func apply(stepsFrom index: Int, to text: UTF8Text, _ body: (UnsafeBufferPointer<UInt8>) -> Void) {
         guard text.count > 0 else { return }
         guard index < steps.count else { return body(text.bytes) }
@@ -104,7 +104,11 @@ extension PreTokenizer.Matcher {
                 let (kind, length) = text.scalarClass(at: position)
                 let isDigit = kind.contains(.digit)
                 var end = position + length
-                if !(isDigit && oneByOne) { end = text.endOfRun(from: end) { $0.contains(.digit) == isDigit } }
+                if !isDigit {
+                    end = text.endOfRun(from: end, outside: .digit)
+                } else if !oneByOne {
+                    end = text.endOfRun(from: end, of: .digit)
+                }
                 add(position..<end, isDigit)
                 position = end
             }

@@ -26,7 +26,6 @@ enum SplitPattern: Sendable, Hashable {
     }
 
     /// Calls `body` with the byte range of every piece, in order.
-    @inline(__always)
     func forEachPiece(of text: UTF8Text, _ body: (Range<Int>) -> Void) {
         var start = 0
         while start < text.count {
@@ -45,7 +44,6 @@ enum SplitPattern: Sendable, Hashable {
 /// `SplitPattern.gpt2`.
 enum GPT2Scanner {
     /// The end of the piece that starts at an offset before the end of the text.
-    @inline(__always)
     static func end(of text: UTF8Text, from start: Int) -> Int {
         let first = text.bytes[start]
         if first == UInt8(ascii: "'"), let end = contraction(text, start) { return end }
@@ -59,13 +57,12 @@ enum GPT2Scanner {
                 position += followingLength
             }
         }
-        if kind.contains(.letter) { return text.endOfRun(from: position) { $0.contains(.letter) } }
-        if kind.contains(.number) { return text.endOfRun(from: position) { $0.contains(.number) } }
+        if kind.contains(.letter) { return text.endOfRun(from: position, of: .letter) }
+        if kind.contains(.number) { return text.endOfRun(from: position, of: .number) }
         if kind.contains(.whiteSpace) { return WhiteSpaceRun.end(of: text, from: start) }
-        return text.endOfRun(from: position) { $0.isDisjoint(with: [.letter, .number, .whiteSpace]) }
+        return text.endOfRun(from: position, outside: [.letter, .number, .whiteSpace])
     }
 
-    @inline(__always)
     private static func contraction(_ text: UTF8Text, _ start: Int) -> Int? {
         guard start + 1 < text.count else { return nil }
         let first = text.bytes[start + 1]
@@ -85,9 +82,8 @@ enum GPT2Scanner {
 
 /// `\s+(?!\S)|\s+`: white space up to, but without, the last one before something else; a single one is taken as it is.
 enum WhiteSpaceRun {
-    @inline(__always)
     static func end(of text: UTF8Text, from start: Int) -> Int {
-        let end = text.endOfRun(from: start) { $0.contains(.whiteSpace) }
+        let end = text.endOfRun(from: start, of: .whiteSpace)
         guard end < text.count else { return end }
         let last = text.startOfScalar(before: end)
         return last > start ? last : end

@@ -48,13 +48,23 @@ struct UTF8Text {
         return start
     }
 
-    /// The end of the longest run, from an offset on, of scalars whose class satisfies a condition.
-    @inline(__always)
-    func endOfRun(from offset: Int, while belongs: (ScalarClass) -> Bool) -> Int {
+    /// The end of the longest run, from an offset on, of scalars that have one of these classes.
+    func endOfRun(from offset: Int, of kinds: ScalarClass) -> Int {
         var end = offset
         while end < bytes.count {
             let (kind, length) = scalarClass(at: end)
-            guard belongs(kind) else { break }
+            guard !kind.isDisjoint(with: kinds) else { break }
+            end += length
+        }
+        return end
+    }
+
+    /// The end of the longest run, from an offset on, of scalars that have none of these classes.
+    func endOfRun(from offset: Int, outside kinds: ScalarClass) -> Int {
+        var end = offset
+        while end < bytes.count {
+            let (kind, length) = scalarClass(at: end)
+            guard kind.isDisjoint(with: kinds) else { break }
             end += length
         }
         return end
