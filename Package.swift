@@ -41,8 +41,9 @@ let package = Package(
                 .product(name: "Logging", package: "swift-log"),
             ]),
 
-        // Small models with the public code's own values, for the tests of several modules.
-        .target(name: "ModelFixtures", path: "Tests/ModelFixtures", resources: [.copy("Models")]),
+        // Small models with the public code's own values (Models) and with those of a plain reference for the configurations
+        // that the former do not cover (Variants), for the tests of several modules.
+        .target(name: "ModelFixtures", path: "Tests/ModelFixtures", resources: [.copy("Models"), .copy("Variants")]),
         .testTarget(name: "TensorsTests", dependencies: ["Tensors", "CKernels"]),
         .testTarget(name: "CheckpointsTests", dependencies: ["Checkpoints", "ModelFixtures"], resources: [.copy("Fixtures")]),
         .testTarget(name: "ImagingTests", dependencies: ["Imaging"], resources: [.copy("Fixtures")]),

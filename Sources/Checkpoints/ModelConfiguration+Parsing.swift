@@ -192,7 +192,7 @@ extension ModelConfiguration {
         }
         let layers: [Int]
         if let listed = raw.moeLayersIndex {
-            layers = listed.sorted()
+            layers = listed
         } else {
             switch raw.moeMode ?? "sparse" {
             case "sparse": layers = Array(stride(from: 0, to: layerCount, by: 2))
@@ -222,7 +222,9 @@ extension ModelConfiguration {
         guard Set(domains.map { $0.lowercased() }).count == domains.count else {
             throw fail("expert_domains", "names a domain twice: \(domains)")
         }
+        // The numbers of experts belong to the layers in the order in which both are listed.
+        let pairs = zip(layers, expertCounts).sorted { $0.0 < $1.0 }
         return Mixture(
-            layers: layers, expertCounts: expertCounts, topK: topK, usesResidual: raw.useResidual ?? false, domains: domains)
+            layers: pairs.map(\.0), expertCounts: pairs.map(\.1), topK: topK, usesResidual: raw.useResidual ?? false, domains: domains)
     }
 }

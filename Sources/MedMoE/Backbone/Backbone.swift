@@ -24,12 +24,11 @@ struct Backbone: Sendable {
         }
         let normName = configuration.backbone == .stableLM ? "model.norm" : "model.final_layernorm"
         finalNorm = try reader.layerNorm(normName, width: hidden, epsilon: configuration.normEpsilon)
-        if configuration.tiesEmbeddings {
-            head = Linear(weight: try embeddings.float32(), bias: nil)
-        } else {
-            // Phi-2 has a bias here, the public mixture code built on it has none.
-            head = try reader.linear("lm_head", from: hidden, to: vocabulary, bias: reader.has("lm_head.bias"))
-        }
+        // Phi-2 has a bias here, the public mixture code built on it has none. Tying shares the weight only.
+        let headBias = reader.has("lm_head.bias") ? try reader.float32("lm_head.bias", shape: [vocabulary]) : nil
+        let headWeight = configuration.tiesEmbeddings
+            ? try embeddings.float32() : try reader.float32("lm_head.weight", shape: [vocabulary, hidden])
+        head = Linear(weight: headWeight, bias: headBias)
         rotary = RotaryEmbedding(
             dimensions: configuration.rotaryDimensions, theta: configuration.ropeTheta, positions: configuration.contextLength)
     }

@@ -12,15 +12,18 @@ public enum AlwaysOnModule {
 
     /// The prefix that a checkpoint has, or nil when it has no such module.
     ///
-    /// - Parameter has: whether the checkpoint has a tensor of a name.
+    /// Any tensor below a prefix makes a module: reading it then says which of its tensors is missing.
+    ///
+    /// - Parameter names: the names of the tensors at hand.
     /// - Throws: `ModelError.missingTensor` when the configuration asks for a residual module and none is there.
-    static func prefix(layer: Int, configuration: ModelConfiguration, has: (String) -> Bool) throws -> String? {
+    static func prefix(layer: Int, configuration: ModelConfiguration, names: some Sequence<String>) throws -> String? {
         let usesResidual = configuration.mixture?.usesResidual ?? false
-        let landmark = FeedForward.landmark(configuration.backbone)
-        let found = prefixes(layer: layer, usesResidual: usesResidual).first { has("\($0).\(landmark)") }
+        let found = prefixes(layer: layer, usesResidual: usesResidual).first { prefix in
+            names.contains { $0.hasPrefix(prefix + ".") }
+        }
         if found == nil, usesResidual {
             throw ModelError.missingTensor(
-                "model.layers.\(layer).mlp.mlp.\(landmark)", hint: "use_residual is set, and layer \(layer) has no residual module")
+                "model.layers.\(layer).mlp.mlp.\(FeedForward.landmark(configuration.backbone))", hint: "use_residual is set, and layer \(layer) has no residual module")
         }
         return found
     }

@@ -28,7 +28,7 @@ public struct ExpertBank: Sendable {
                         reader, prefix: "model.layers.\(layer).mlp.deepspeed_moe.experts.deepspeed_experts.\(expert)",
                         configuration: configuration)
                 }
-                if let prefix = try AlwaysOnModule.prefix(layer: layer, configuration: configuration, has: reader.has) {
+                if let prefix = try AlwaysOnModule.prefix(layer: layer, configuration: configuration, names: source.names) {
                     meta[layer] = try FeedForward(reader, prefix: prefix, configuration: configuration)
                 }
             }
