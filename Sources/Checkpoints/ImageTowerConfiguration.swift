@@ -102,6 +102,9 @@ public struct ImageTowerConfiguration: Sendable, Hashable {
         imageSize = try size("image_size", raw.imageSize ?? 224, limit: 8192)
         patchSize = try size("patch_size", raw.patchSize ?? 32, limit: 8192)
         normEpsilon = raw.layerNormEps ?? 1e-5
+        guard normEpsilon > 0, normEpsilon < 1 else {
+            throw ConfigurationError(file: file, key: "layer_norm_eps", problem: "is \(normEpsilon); expected a small positive number")
+        }
         guard hiddenSize % headCount == 0 else {
             throw ConfigurationError(
                 file: file, key: "num_attention_heads", problem: "is \(headCount), which does not divide hidden_size \(hiddenSize)")

@@ -29,8 +29,7 @@ struct Backbone: Sendable {
         let headWeight = configuration.tiesEmbeddings
             ? try embeddings.float32() : try reader.float32("lm_head.weight", shape: [vocabulary, hidden])
         head = Linear(weight: headWeight, bias: headBias)
-        rotary = RotaryEmbedding(
-            dimensions: configuration.rotaryDimensions, theta: configuration.ropeTheta, positions: configuration.contextLength)
+        rotary = RotaryEmbedding(dimensions: configuration.rotaryDimensions, theta: configuration.ropeTheta)
     }
 
     /// Writes the embedding of a token into a row of `hidden` floats.
@@ -49,9 +48,10 @@ struct Backbone: Sendable {
     /// - Returns: `[rows, hidden]`
     func callAsFunction(_ input: Rows, _ pass: ForwardPass, isolation: isolated (any Actor)? = #isolation) async throws -> Rows {
         var x = input
+        let angles = pass.segments.map { rotary.angles(from: $0.position, count: $0.count) }
         for (index, layer) in layers.enumerated() {
             pass.observer?.observe("hidden.\(index)", x)
-            x = try await layer(x, rotary: rotary, pass)
+            x = try await layer(x, angles: angles, pass)
         }
         let normed = finalNorm(x, pass.context)
         pass.observer?.observe("hidden.\(layers.count)", normed)

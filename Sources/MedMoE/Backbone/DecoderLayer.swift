@@ -37,11 +37,11 @@ struct DecoderLayer: Sendable {
     ///
     /// - Parameter x: `[rows, hidden]`; a new matrix comes back.
     func callAsFunction(
-        _ x: Rows, rotary: RotaryEmbedding, _ pass: ForwardPass, isolation: isolated (any Actor)? = #isolation
+        _ x: Rows, angles: [RotaryEmbedding.Angles], _ pass: ForwardPass, isolation: isolated (any Actor)? = #isolation
     ) async throws -> Rows {
         let context = pass.context
         let h = inputNorm(x, context)
-        let attended = try attention(h, segments: pass.segments, rotary: rotary, context)
+        let attended = try attention(h, segments: pass.segments, angles: angles, context)
         if let feedForwardNorm {
             attended.add(x)
             let y = try await feedForward(feedForwardNorm(attended, context), pass)

@@ -42,20 +42,21 @@ struct SelfAttention: Sendable {
         self.layer = layer
     }
 
-    /// - Parameter x: normed rows of the whole batch, `[rows, hidden]`
+    /// - Parameters:
+    ///   - x: normed rows of the whole batch, `[rows, hidden]`
+    ///   - angles: those of each segment's positions.
     /// - Returns: `[rows, hidden]`
     func callAsFunction(
-        _ x: Rows, segments: [BatchSegment], rotary: RotaryEmbedding, _ context: ComputeContext
+        _ x: Rows, segments: [BatchSegment], angles: [RotaryEmbedding.Angles], _ context: ComputeContext
     ) throws -> Rows {
         let q = try query(x, context)
         let k = try key(x, context)
         let v = try value(x, context)
         let mixed = Rows(count: x.count, width: heads * headSize)
-        for segment in segments {
+        for (segment, angles) in zip(segments, angles) {
             for row in 0..<segment.count {
-                let position = segment.position + row
-                rotary.rotate(q.row(segment.firstRow + row), heads: heads, headSize: headSize, position: position)
-                rotary.rotate(k.row(segment.firstRow + row), heads: keyValueHeads, headSize: headSize, position: position)
+                angles.rotate(q.row(segment.firstRow + row), heads: heads, headSize: headSize, index: row)
+                angles.rotate(k.row(segment.firstRow + row), heads: keyValueHeads, headSize: headSize, index: row)
             }
             segment.cache.write(
                 layer: layer, position: segment.position, count: segment.count, key: k.row(segment.firstRow),

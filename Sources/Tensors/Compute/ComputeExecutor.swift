@@ -1,10 +1,11 @@
 import Foundation
 
-/// A dedicated thread that runs an actor's jobs one after the other.
+/// A dedicated thread that runs jobs one after the other: those of the actors that live on it, and those of tasks that
+/// prefer it.
 ///
 /// Whatever computes for more than a millisecond runs here instead of on Swift's cooperative pool, which has only as many
 /// threads as there are cores.
-public final class ComputeExecutor: SerialExecutor, @unchecked Sendable {
+public final class ComputeExecutor: SerialExecutor, TaskExecutor, @unchecked Sendable {
     private let condition = NSCondition()
     // Guarded by `condition`.
     private var jobs: [UnownedJob] = []
@@ -14,8 +15,8 @@ public final class ComputeExecutor: SerialExecutor, @unchecked Sendable {
         let thread = Thread { [weak self] in
             // Set from inside: a name given before the start does not reach the thread.
             Thread.current.name = name
-            while let executor = self?.waitForJobs() {
-                for job in executor.jobs { job.runSynchronously(on: executor.unowned) }
+            while let ready = self?.waitForJobs() {
+                for job in ready.jobs { job.runSynchronously(isolatedTo: ready.serial, taskExecutor: ready.task) }
             }
         }
         thread.stackSize = 8 << 20
@@ -42,7 +43,11 @@ public final class ComputeExecutor: SerialExecutor, @unchecked Sendable {
 
     public func asUnownedSerialExecutor() -> UnownedSerialExecutor { UnownedSerialExecutor(ordinary: self) }
 
-    private func waitForJobs() -> (jobs: [UnownedJob], unowned: UnownedSerialExecutor)? {
+    public func asUnownedTaskExecutor() -> UnownedTaskExecutor { UnownedTaskExecutor(ordinary: self) }
+
+    private typealias Ready = (jobs: [UnownedJob], serial: UnownedSerialExecutor, task: UnownedTaskExecutor)
+
+    private func waitForJobs() -> Ready? {
         condition.lock()
         defer { condition.unlock() }
         while jobs.isEmpty {
@@ -51,6 +56,6 @@ public final class ComputeExecutor: SerialExecutor, @unchecked Sendable {
         }
         let ready = jobs
         jobs.removeAll(keepingCapacity: true)
-        return (ready, asUnownedSerialExecutor())
+        return (ready, asUnownedSerialExecutor(), asUnownedTaskExecutor())
     }
 }

@@ -52,8 +52,9 @@ struct WorkerCommand: AsyncParsableCommand {
             ])
         let endpoints = try connect.map { try Endpoint($0, for: .connect) }
         let ownName = name ?? "\(ProcessInfo.processInfo.hostName)-\(ProcessInfo.processInfo.processIdentifier)"
-        let endpoint = try await WorkerEndpoint.start(
-            WorkerEndpoint.Configuration(name: ownName, coordinators: endpoints), computing: worker, logger: logger)
+        var configuration = WorkerEndpoint.Configuration(name: ownName, coordinators: endpoints)
+        configuration.executor = worker.executor
+        let endpoint = try await WorkerEndpoint.start(configuration, computing: worker, logger: logger)
         let stopping = Task {
             await TerminationSignal.wait()
             endpoint.leave()
