@@ -273,6 +273,14 @@ private struct SessionBench {
         #expect(finishes(directives)[1]??.code == .unavailable)
         #expect(directives.contains { if case .reopen = $0 { true } else { false } })
         #expect(machine.nextWake == nil)
+        // The next question dials anew at once, whatever pause the connection is in.
+        let next = machine.handle(.ask(2, ask("s")), now: start + .seconds(60))
+        guard case .reopen? = next.first, case .ask(2, _)? = next.last else {
+            Issue.record("\(next)")
+            return
+        }
+        #expect(machine.handle(.message(.beat), now: start + .seconds(60)).isEmpty)
+        #expect(machine.handle(.ask(3, ask("t")), now: start + .seconds(61)).count == 1)
     }
 
     @Test func anyMessageIsASignOfLife() {

@@ -160,6 +160,14 @@ private struct History {
             if worker.owedBytes != worker.owed.values.reduce(0, { $0 + $1.bytes }) { problems.append("bytes do not add up") }
             if worker.owedRows != worker.owed.values.reduce(0, { $0 + $1.rows }) { problems.append("rows do not add up") }
         }
+        // Every open tile is with a worker that owes it, or waits.
+        for (id, state) in machine.tiles {
+            if let peer = state.worker {
+                if machine.workers[peer]?.owed[id]?.attempt != state.attempt { problems.append("nobody owes tile \(id)") }
+            } else if machine.waiting[state.tile.address]?.contains(id) != true {
+                problems.append("tile \(id) is nowhere")
+            }
+        }
         let queued = machine.waiting.values.reduce(0) { $0 + $1.count }
         if queued != machine.waitingCount { problems.append("\(queued) tiles wait, \(machine.waitingCount) are counted") }
         // Tiles that come back from lost workers may wait too, beyond the limit for new ones: never more than exist.

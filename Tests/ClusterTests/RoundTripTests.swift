@@ -12,7 +12,7 @@ private struct EchoBank: TileComputing {
     func compute(_ tile: ExpertTile) async throws -> Tensor { tile.rows }
 }
 
-@Suite struct RoundTripTests {
+@Suite(.serialized) struct RoundTripTests {
     /// Prints what one tile costs: set MEDMOE_MEASURE=1 and build for release.
     @Test(
         .enabled(if: ProcessInfo.processInfo.environment["MEDMOE_MEASURE"] != nil, "a measurement: set MEDMOE_MEASURE=1"),

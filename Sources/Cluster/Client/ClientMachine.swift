@@ -58,6 +58,8 @@ public struct ClientMachine {
     /// When the coordinator was last heard of, or when waiting for it began.
     private var lastHeard: Moment?
     private var lastBeat: Moment?
+    /// The coordinator was away when last we heard of it: libzmq may be in a long pause between two attempts to connect.
+    private var wasAway = false
     private var directives: [Directive] = []
 
     public init(_ configuration: Configuration) { self.configuration = configuration }
@@ -98,6 +100,8 @@ public struct ClientMachine {
     /// Silence counts from the first question after a pause.
     private mutating func startListening(now: Moment) {
         guard lastHeard == nil else { return }
+        if wasAway { directives.append(.reopen) }
+        wasAway = false
         lastHeard = now
         lastBeat = now
     }
@@ -118,6 +122,7 @@ public struct ClientMachine {
                 finish(question, nil)
             }
         case .refused(let refusal):
+            if refusal.code == AnswerError.Code.unavailable.rawValue { wasAway = true }
             if refusal.request.isEmpty { return failAll(AnswerError(refusal)) }
             for question in questions(of: refusal.request) { finish(question, AnswerError(refusal)) }
         case .status(let reply):
@@ -147,6 +152,7 @@ public struct ClientMachine {
                 AnswerError(
                     .unavailable, "no coordinator answers at \(configuration.endpoint): is it running, and is this its --serve address?"))
             directives.append(.reopen)
+            wasAway = true
             return
         }
         for (question, state) in pending.sorted(by: { $0.key < $1.key }) where state.latest <= now {

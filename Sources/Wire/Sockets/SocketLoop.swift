@@ -99,26 +99,29 @@ public final class SocketLoop<Command: Sendable>: Sendable {
     }
 
     private func run(_ body: any SocketLoopBody<Command>) {
+        var readable: [ZMQSocket] = []
         while true {
+            // Commands first: what was posted before a message was sent is done before that message is read.
             let (commands, stopping) = take()
             for command in commands { body.perform(command) }
             if stopping { break }
+            for socket in readable { body.readable(socket) }
             let next = body.advance(now: .now)
-            poll(body, until: next)
+            readable = poll(body.sockets, until: next)
         }
         body.close()
     }
 
-    private func poll(_ body: any SocketLoopBody<Command>, until next: ContinuousClock.Instant?) {
-        let sockets = body.sockets
+    /// Waits for messages, commands, or the time.
+    ///
+    /// - Returns: the sockets that have something to read.
+    private func poll(_ sockets: [ZMQSocket], until next: ContinuousClock.Instant?) -> [ZMQSocket] {
         var items = sockets.map { zmq_pollitem_t(socket: $0.handle, fd: 0, events: Int16(ZMQ_POLLIN), revents: 0) }
         items.append(zmq_pollitem_t(socket: nil, fd: wakeUp.descriptor, events: Int16(ZMQ_POLLIN), revents: 0))
         // An interrupted or failed poll is an early return: the next round looks again.
-        guard zmq_poll(&items, Int32(items.count), Self.timeout(until: next)) > 0 else { return }
+        guard zmq_poll(&items, Int32(items.count), Self.timeout(until: next)) > 0 else { return [] }
         if items[sockets.count].revents != 0 { wakeUp.drain() }
-        for (socket, item) in zip(sockets, items) where item.revents & Int16(ZMQ_POLLIN) != 0 {
-            body.readable(socket)
-        }
+        return zip(sockets, items).filter { $1.revents & Int16(ZMQ_POLLIN) != 0 }.map(\.0)
     }
 
     /// Milliseconds to poll, rounded up so that the time has come when the poll returns; -1 is for ever.

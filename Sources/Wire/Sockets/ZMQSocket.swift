@@ -131,6 +131,7 @@ public final class ZMQSocket {
 
     /// Sends without waiting.
     public func send(_ message: Multipart, to peer: PeerIdentity? = nil) -> SendOutcome {
+        guard isOpen else { return .failed(errno: ENOTSOCK) }
         var frames = message.frames
         if let peer {
             guard let address = try? Frame(peer.bytes) else { return .failed(errno: ENOMEM) }
@@ -160,7 +161,7 @@ public final class ZMQSocket {
         var bytes = 0
         var excess: WireError?
         var needsPeer = role == .router
-        while true {
+        while isOpen {
             let frame = Frame()
             guard zmq_msg_recv(frame.message, handle, ZMQ_DONTWAIT) >= 0 else { return .nothing }
             if needsPeer {
@@ -178,6 +179,7 @@ public final class ZMQSocket {
             }
             if !frame.hasMore { break }
         }
+        guard isOpen else { return .nothing }
         if let excess { return .refused(excess, peer: peer) }
         return .message(Multipart(frames: frames), peer: peer)
     }
