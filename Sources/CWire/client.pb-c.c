@@ -1568,7 +1568,7 @@ const ProtobufCMessageDescriptor medmoe__client__counter__descriptor =
   (ProtobufCMessageInit) medmoe__client__counter__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor medmoe__client__status_reply__field_descriptors[10] =
+static const ProtobufCFieldDescriptor medmoe__client__status_reply__field_descriptors[12] =
 {
   {
     "inquiry",
@@ -1690,13 +1690,39 @@ static const ProtobufCFieldDescriptor medmoe__client__status_reply__field_descri
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "domains",
+    11,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_BYTES,
+    offsetof(Medmoe__Client__StatusReply, n_domains),
+    offsetof(Medmoe__Client__StatusReply, domains),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "model_digest",
+    12,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Medmoe__Client__StatusReply, model_digest),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned medmoe__client__status_reply__field_indices_by_name[] = {
   1,   /* field[1] = coordinator */
   9,   /* field[9] = counters */
   2,   /* field[2] = covered */
+  10,   /* field[10] = domains */
   0,   /* field[0] = inquiry */
   3,   /* field[3] = missing */
+  11,   /* field[11] = model_digest */
   7,   /* field[7] = running_requests */
   8,   /* field[8] = waiting_requests */
   6,   /* field[6] = waiting_tiles */
@@ -1706,7 +1732,7 @@ static const unsigned medmoe__client__status_reply__field_indices_by_name[] = {
 static const ProtobufCIntRange medmoe__client__status_reply__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 10 }
+  { 0, 12 }
 };
 const ProtobufCMessageDescriptor medmoe__client__status_reply__descriptor =
 {
@@ -1716,7 +1742,7 @@ const ProtobufCMessageDescriptor medmoe__client__status_reply__descriptor =
   "Medmoe__Client__StatusReply",
   "medmoe.client",
   sizeof(Medmoe__Client__StatusReply),
-  10,
+  12,
   medmoe__client__status_reply__field_descriptors,
   medmoe__client__status_reply__field_indices_by_name,
   1,  medmoe__client__status_reply__number_ranges,

@@ -120,7 +120,8 @@ import Testing
                     name: "w", run: "00ff", experts: [0, 1], places: 24, outstandingTiles: 1, outstandingRows: 256,
                     tilesDone: 1 << 40, rowsDone: 9, silentMilliseconds: 17)
             ],
-            workersTotal: 1, waitingTiles: 2, runningRequests: 3, waitingRequests: 4, counters: ["a": 1, "b": .max])
+            workersTotal: 1, waitingTiles: 2, runningRequests: 3, waitingRequests: 4, counters: ["a": 1, "b": .max],
+            domains: ["CT", "MRI"], modelDigest: "00ff")
         guard case .status(let again) = try CoordinatorReply(decoding: transmitted(CoordinatorReply.status(status).encoded())) else {
             Issue.record("no StatusReply")
             return

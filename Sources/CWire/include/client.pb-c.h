@@ -323,10 +323,19 @@ struct  Medmoe__Client__StatusReply
   uint32_t waiting_requests;
   size_t n_counters;
   Medmoe__Client__Counter **counters;
+  /*
+   * what each expert is for, by index; empty when the model does not say
+   */
+  size_t n_domains;
+  ProtobufCBinaryData *domains;
+  /*
+   * hexadecimal
+   */
+  ProtobufCBinaryData model_digest;
 };
 #define MEDMOE__CLIENT__STATUS_REPLY__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&medmoe__client__status_reply__descriptor) \
-    , 0, {0,NULL}, 0, 0,NULL, 0,NULL, 0, 0, 0, 0, 0,NULL }
+    , 0, {0,NULL}, 0, 0,NULL, 0,NULL, 0, 0, 0, 0, 0,NULL, 0,NULL, {0,NULL} }
 
 
 /* Medmoe__Client__Turn methods */

@@ -9,6 +9,8 @@ extension CoordinatorEndpoint.Configuration {
             listen: listen, serve: serve, width: model.configuration.hiddenSize, required: model.requiredExperts,
             digests: model.fingerprints.expertDigests(model.requiredExperts),
             metaDigests: model.fingerprints.metaDigests(layers: layers))
+        domains = model.configuration.mixture?.domains ?? []
+        modelDigest = model.digest
     }
 }
 

@@ -11,6 +11,10 @@ public final class CoordinatorEndpoint: Sendable {
         public var serve: [Endpoint]
         public var dispatch: DispatchMachine.Configuration
         public var clients = ClientSessions.Configuration()
+        /// What each expert is for, by index, for people who ask for the status.
+        public var domains: [String] = []
+        /// Hexadecimal SHA-256 that names the model.
+        public var modelDigest = ""
 
         /// - Parameters:
         ///   - width: hidden size D of the model.
@@ -87,6 +91,10 @@ public struct ClusterStatus: Sendable, Hashable {
     public var runningRequests: Int
     public var waitingRequests: Int
     public var clients: ClientCounters
+    /// What each expert is for, by index; empty when the model does not say.
+    public var domains: [String]
+    /// Hexadecimal SHA-256 that names the model.
+    public var modelDigest: String
 
     /// As a message; lists as many workers and missing experts as are sure to fit.
     func reply(to inquiry: UInt64) -> StatusReply {
@@ -103,6 +111,7 @@ public struct ClusterStatus: Sendable, Hashable {
             },
             workersTotal: dispatch.workers.count, waitingTiles: dispatch.waitingTiles, runningRequests: runningRequests,
             waitingRequests: waitingRequests,
-            counters: dispatch.counters.named.merging(clients.named, uniquingKeysWith: { a, _ in a }))
+            counters: dispatch.counters.named.merging(clients.named, uniquingKeysWith: { a, _ in a }),
+            domains: Array(domains.prefix(WireLimits.domainCount)), modelDigest: modelDigest)
     }
 }

@@ -22,6 +22,8 @@ final class CoordinatorLoop: SocketLoopBody {
     private let clientPort: ZMQSocket?
     private let loop: SocketLoop<Command>
     private let logger: Logger
+    private let domains: [String]
+    private let modelDigest: String
     private var dispatch: DispatchMachine
     private var clients: ClientSessions
     private var tickets: [TicketID: RemoteTicket] = [:]
@@ -45,6 +47,8 @@ final class CoordinatorLoop: SocketLoopBody {
         }
         self.loop = loop
         self.logger = logger
+        domains = configuration.domains
+        modelDigest = configuration.modelDigest
         dispatch = DispatchMachine(configuration.dispatch)
         clients = ClientSessions(configuration.clients)
     }
@@ -202,7 +206,8 @@ final class CoordinatorLoop: SocketLoopBody {
     private var status: ClusterStatus {
         ClusterStatus(
             coordinator: dispatch.configuration.coordinator, dispatch: dispatch.status(now: .now),
-            runningRequests: clients.load.running, waitingRequests: clients.load.waiting, clients: clients.counters)
+            runningRequests: clients.load.running, waitingRequests: clients.load.waiting, clients: clients.counters,
+            domains: domains, modelDigest: modelDigest)
     }
 
     private func settleCoverage(now: ContinuousClock.Instant) {

@@ -35,7 +35,7 @@ public final class WorkerEndpoint: Sendable {
 
     private let loop: SocketLoop<WorkerLoop.Command>
     private let ending: Ending
-    private let ownThread: ComputeThread?
+    private let ownThread: ComputeExecutor?
     private let jobs: AsyncStream<WorkerMachine.Job>.Continuation
     private let computing: Task<Void, Never>
 
@@ -52,7 +52,7 @@ public final class WorkerEndpoint: Sendable {
         configure(&settings)
         let ending = Ending()
         let (stream, jobs) = AsyncStream<WorkerMachine.Job>.makeStream()
-        let ownThread = configuration.executor == nil ? try ComputeThread(name: "compute") : nil
+        let ownThread = configuration.executor == nil ? ComputeExecutor(name: "compute") : nil
         do {
             let (loop, _) = try await SocketLoop<WorkerLoop.Command>.start(name: "worker-io") { [settings] _, sockets in
                 (WorkerLoop(WorkerMachine(settings), sockets, configuration, jobs, ending, logger), ())
@@ -67,7 +67,7 @@ public final class WorkerEndpoint: Sendable {
     }
 
     private init(
-        _ loop: SocketLoop<WorkerLoop.Command>, _ ending: Ending, _ ownThread: ComputeThread?,
+        _ loop: SocketLoop<WorkerLoop.Command>, _ ending: Ending, _ ownThread: ComputeExecutor?,
         _ jobs: AsyncStream<WorkerMachine.Job>.Continuation, _ computing: Task<Void, Never>
     ) {
         self.loop = loop

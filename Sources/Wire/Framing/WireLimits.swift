@@ -27,6 +27,8 @@ public enum WireLimits {
     public static let labelCount = 1024
     /// Bytes of all labels of one classification.
     public static let labelBytes = 32 << 10
+    /// Expert domains that a status names.
+    public static let domainCount = 64
     /// Stop strings of one request.
     public static let stopStrings = 64
     /// Request ids in one client beat.

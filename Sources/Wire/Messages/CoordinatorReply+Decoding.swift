@@ -142,7 +142,9 @@ extension StatusReply {
                 inquiry: raw.inquiry, coordinator: try reader.text(raw.coordinator, "coordinator", limit: WireLimits.name),
                 covered: raw.covered != 0, missing: missing, workers: workers, workersTotal: Int(raw.workers_total),
                 waitingTiles: Int(raw.waiting_tiles), runningRequests: Int(raw.running_requests),
-                waitingRequests: Int(raw.waiting_requests), counters: counters)
+                waitingRequests: Int(raw.waiting_requests), counters: counters,
+                domains: try reader.texts(raw.domains, count: raw.n_domains, "domains", most: WireLimits.domainCount),
+                modelDigest: try reader.text(raw.model_digest, "model_digest", limit: WireLimits.name))
         }
     }
 }

@@ -145,6 +145,9 @@ extension StatusReply {
                     message.value = value
                     return message
                 })
+            raw.n_domains = domains.count
+            raw.domains = arena.array(domains.map { arena.data($0) })
+            raw.model_digest = arena.data(modelDigest)
         }
     }
 }

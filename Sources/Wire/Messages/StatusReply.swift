@@ -55,10 +55,15 @@ public struct StatusReply: Sendable, Hashable {
     public var runningRequests: Int
     public var waitingRequests: Int
     public var counters: [String: UInt64]
+    /// What each expert is for, by index; empty when the model does not say.
+    public var domains: [String]
+    /// Hexadecimal SHA-256 that names the model.
+    public var modelDigest: String
 
     public init(
         inquiry: UInt64, coordinator: String, covered: Bool, missing: [Place], workers: [Worker], workersTotal: Int,
-        waitingTiles: Int, runningRequests: Int, waitingRequests: Int, counters: [String: UInt64]
+        waitingTiles: Int, runningRequests: Int, waitingRequests: Int, counters: [String: UInt64],
+        domains: [String] = [], modelDigest: String = ""
     ) {
         self.inquiry = inquiry
         self.coordinator = coordinator
@@ -70,5 +75,7 @@ public struct StatusReply: Sendable, Hashable {
         self.runningRequests = runningRequests
         self.waitingRequests = waitingRequests
         self.counters = counters
+        self.domains = domains
+        self.modelDigest = modelDigest
     }
 }

@@ -25,11 +25,12 @@ struct StatusCommand: AsyncParsableCommand {
         var table = TextTable(["worker", "experts", "tiles done", "rows done", "outstanding rows", "silent ms"])
         for worker in status.workers {
             table.add([
-                worker.name, worker.experts.map(String.init).joined(separator: ", "),
+                worker.name, worker.experts.map { status.domains.indices.contains($0) ? status.domains[$0] : "\($0)" }.joined(separator: ", "),
                 "\(worker.tilesDone)", "\(worker.rowsDone)", "\(worker.outstandingRows)", "\(worker.silentMilliseconds)",
             ])
         }
         Terminal.write(table.text + "\n")
+        if !status.modelDigest.isEmpty { Terminal.write("model: \(status.modelDigest)\n") }
         Terminal.write("requests: \(status.runningRequests) running, \(status.waitingRequests) waiting; tiles waiting: \(status.waitingTiles)\n")
         if !status.covered {
             let missing = status.missing.map { ExpertAddress(layer: $0.layer, expert: $0.expert) }

@@ -98,7 +98,7 @@ struct SourceOptions: ParsableArguments {
     private func remote(_ body: (Answerer) async throws -> Void) async throws {
         let client = try await CoordinatorClient.connect(to: clientEndpoint())
         do {
-            try await body(Answerer(engine: client, domains: []))
+            try await body(Answerer(engine: client, domains: try await client.status().domains))
         } catch {
             await client.close()
             throw error
