@@ -9,7 +9,7 @@ struct SynthesizeCommand: ParsableCommand {
         abstract: "Writes a checkpoint of random weights of a chosen size, for load tests.",
         discussion: """
             It computes as much as a trained model of that size; its answers mean nothing. Tokenizer and image tower are \
-            taken from an existing checkpoint. The defaults make about 760 MB.
+            taken from an existing checkpoint. The defaults make about 1 GB.
 
               medmoe synthesize --like cluster/models/medmoe-tiny --out /tmp/large
             """)
