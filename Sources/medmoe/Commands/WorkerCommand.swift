@@ -39,6 +39,7 @@ struct WorkerCommand: AsyncParsableCommand {
         // First of all: loading must not outlive the parent either.
         if let lifelineFolder { try Lifeline.watch(removing: PrivateFolder(lifelineFolder)) }
         let logger = logging.logger("worker")
+        let endpoints = try connect.map { try Endpoint($0, for: .connect) }
         let worker = try ExpertWorker(
             folder: model.folder(modelFolder), experts: experts, engine: compute.gemm, threads: compute.threadCount(),
             verify: model.verify)
@@ -50,7 +51,6 @@ struct WorkerCommand: AsyncParsableCommand {
                 "experts": "\(worker.experts.sorted().map { domains.indices.contains($0) ? "\($0) \(domains[$0])" : "\($0)" }.joined(separator: ", "))",
                 "with": "\(summary)",
             ])
-        let endpoints = try connect.map { try Endpoint($0, for: .connect) }
         let ownName = name ?? "\(ProcessInfo.processInfo.hostName)-\(ProcessInfo.processInfo.processIdentifier)"
         let endpoint = try await WorkerEndpoint.start(
             WorkerEndpoint.Configuration(name: ownName, coordinators: endpoints), computing: worker, logger: logger)
