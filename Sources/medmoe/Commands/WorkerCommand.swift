@@ -40,9 +40,11 @@ struct WorkerCommand: AsyncParsableCommand {
         if let lifelineFolder { try Lifeline.watch(removing: PrivateFolder(lifelineFolder)) }
         let logger = logging.logger("worker")
         let endpoints = try connect.map { try Endpoint($0, for: .connect) }
-        let worker = try ExpertWorker(
-            folder: model.folder(modelFolder), experts: experts, engine: compute.gemm, threads: compute.threadCount(),
-            verify: model.verify)
+        let folder = try model.folder(modelFolder)
+        let worker = try naming(folder) {
+            try ExpertWorker(
+                folder: folder, experts: experts, engine: compute.gemm, threads: compute.threadCount(), verify: model.verify)
+        }
         let domains = worker.configuration.mixture?.domains ?? []
         let summary = try await worker.computeSummary()
         logger.notice(
