@@ -51,7 +51,7 @@ let package = Package(
         .testTarget(name: "MedMoETests", dependencies: ["MedMoE", "ModelFixtures"]),
         .testTarget(name: "WireTests", dependencies: ["Wire"]),
         .testTarget(name: "ClusterTests", dependencies: ["Cluster"]),
-        .testTarget(name: "CommandTests", dependencies: ["medmoe", "Cluster"]),
+        .testTarget(name: "CommandTests", dependencies: ["medmoe", "Cluster", "Checkpoints", "Tensors", "ModelFixtures"]),
     ],
     swiftLanguageModes: [.v6]
 )

@@ -49,23 +49,29 @@ struct AskCommand: AsyncParsableCommand {
     func validate() throws {
         guard (question != nil) != (requests != nil) else { throw ValidationError("Give a question, or --requests FILE.") }
         if requests != nil, !images.isEmpty { throw ValidationError("With --requests the file names the images; --images DIR says where they are.") }
+        if requests == nil, imageFolder != nil || limit != nil { throw ValidationError("--images and --limit belong to --requests FILE.") }
+        if let limit, limit < 1 { throw ValidationError("--limit is \(limit); at least 1 is needed") }
         if !(1...1024).contains(concurrency) { throw ValidationError("--concurrency is \(concurrency); expected 1 to 1024") }
     }
 
     func run() async throws {
+        // What the user can mend at once is read before a model is loaded.
+        let file = try requests.map { try QuestionFile(path: $0, imageFolder: imageFolder, limit: limit) }
+        let attached = try images.map { try ImageFile(path: $0) }
         try await source.withAnswerer { answerer in
-            if let requests {
-                let file = try QuestionFile(path: requests, imageFolder: imageFolder, limit: limit)
-                try await ManyQuestions(answerer: answerer, sampling: sampling, concurrency: concurrency).run(file.questions)
-            } else if let question {
-                try await one(question, answerer)
+            try await TerminationSignal.cancelling {
+                if let file {
+                    try await ManyQuestions(answerer: answerer, sampling: sampling, concurrency: concurrency).run(file.questions)
+                } else if let question {
+                    try await naming(attached) { try await one(question, attached, answerer) }
+                }
             }
         }
     }
 
-    private func one(_ question: String, _ answerer: Answerer) async throws {
+    private func one(_ question: String, _ images: [ImageFile], _ answerer: Answerer) async throws {
         let request = sampling.request(
-            id: UUID().uuidString, task: .conversation([.init(.user, question)]), images: try images.map(readImageFile))
+            id: UUID().uuidString, task: .conversation([.init(.user, question)]), images: images.map(\.bytes))
         var summary: AnswerSummary?
         var shown = 0
         for try await event in answerer.engine.answer(request) {
@@ -86,25 +92,4 @@ struct AskCommand: AsyncParsableCommand {
         }
         if showRouting { Terminal.note(RoutingTable(summary.routing, domains: answerer.domains).text) }
     }
-}
-
-/// The bytes of an image file.
-///
-/// - Throws: `AnswerError` that names the file when it cannot be read or is larger than any image that is accepted.
-func readImageFile(_ path: String) throws -> [UInt8] {
-    let limit = 32 << 20
-    guard let handle = FileHandle(forReadingAtPath: path) else {
-        throw AnswerError(.invalidImage, "\(path): there is no such file, or it may not be read")
-    }
-    defer { try? handle.close() }
-    let data: Data?
-    do {
-        data = try handle.read(upToCount: limit + 1)
-    } catch {
-        throw AnswerError(.invalidImage, "\(path): cannot be read: \(error.localizedDescription)")
-    }
-    let bytes = [UInt8](data ?? Data())
-    guard bytes.count <= limit else { throw AnswerError(.invalidImage, "\(path): is larger than \(limit >> 20) MiB") }
-    guard !bytes.isEmpty else { throw AnswerError(.invalidImage, "\(path): is empty") }
-    return bytes
 }

@@ -49,15 +49,23 @@ struct ClassifyCommand: AsyncParsableCommand {
     }
 
     func run() async throws {
+        let attached = try images.map { try ImageFile(path: $0) }
         try await source.withAnswerer { answerer in
-            let request = AnswerRequest(
-                id: UUID().uuidString, task: .classify([.init(.user, question)], labels: labelList),
-                images: try images.map(readImageFile), deadlineMilliseconds: Int(deadline * 1000))
-            for try await event in answerer.engine.answer(request) {
-                guard case .done(let summary) = event else { continue }
-                try report(summary, domains: answerer.domains)
+            try await TerminationSignal.cancelling {
+                try await naming(attached) { try await classify(attached, answerer) }
             }
         }
+    }
+
+    private func classify(_ images: [ImageFile], _ answerer: Answerer) async throws {
+        let request = AnswerRequest(
+            id: UUID().uuidString, task: .classify([.init(.user, question)], labels: labelList),
+            images: images.map(\.bytes), deadlineMilliseconds: Int(deadline * 1000))
+        for try await event in answerer.engine.answer(request) {
+            guard case .done(let summary) = event else { continue }
+            return try report(summary, domains: answerer.domains)
+        }
+        throw AnswerError(.unavailable, "the answer ended without its summary")
     }
 
     private struct Result: Encodable {

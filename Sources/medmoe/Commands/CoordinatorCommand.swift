@@ -39,12 +39,13 @@ struct CoordinatorCommand: AsyncParsableCommand {
 
     func run() async throws {
         let logger = logging.logger("coordinator")
-        let loaded = try model.load(modelFolder)
+        let workers = try listen.map { try Endpoint($0, for: .bind) }
         let clients = serve.isEmpty
             ? [try CoordinatorEndpoint.standardClientEndpoint()] : try serve.map { try Endpoint($0, for: .bind) }
+        let loaded = try model.load(modelFolder)
         let endpoint = try await CoordinatorEndpoint.start(
             CoordinatorEndpoint.Configuration(
-                model: loaded, listen: try listen.map { try Endpoint($0, for: .bind) }, serve: clients),
+                model: loaded, listen: workers, serve: clients),
             logger: logger)
         let dispatch = endpoint.dispatch
         let engine = InferenceEngine(

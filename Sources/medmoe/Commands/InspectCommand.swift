@@ -19,12 +19,13 @@ struct InspectCommand: ParsableCommand {
     func run() throws {
         let folder = try model.folder(folder)
         let configuration = try ModelConfiguration(contentsOf: URL(filePath: folder.configPath))
+        // A worker's part has no digest of its own to print, but its bytes can be compared with what it carries.
+        let fingerprints = try folder.fingerprints(verify: model.verify)
         let towerFiles = Result { try folder.imageTower() }
         var tower: ImageTowerConfiguration?
         var digest: CheckpointDigest?
         if case .success(let files) = towerFiles, let path = files.configPath {
             let read = try ImageTowerConfiguration(contentsOf: URL(filePath: path))
-            let fingerprints = try folder.fingerprints(verify: model.verify)
             let hasMeta = try AlwaysOnModule.isMetaExpert(fingerprints.tensors.keys, configuration: configuration)
             digest = fingerprints.model(
                 configuration: MedMoEModel.arithmeticKeys(configuration, tower: read, hasMeta: hasMeta),

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Foundation
 import MedMoE
 
 /// Asks many questions, some at the same time, and prints the answers as JSON lines in the order of the questions.
@@ -6,6 +7,13 @@ struct ManyQuestions {
     let answerer: Answerer
     let sampling: SamplingOptions
     let concurrency: Int
+    private let run = UUID().uuidString
+
+    init(answerer: Answerer, sampling: SamplingOptions, concurrency: Int) {
+        self.answerer = answerer
+        self.sampling = sampling
+        self.concurrency = concurrency
+    }
 
     /// - Throws: `ExitCode.failure` after all were tried, when some had no answer.
     func run(_ questions: [Question]) async throws {
@@ -41,23 +49,30 @@ struct ManyQuestions {
 
     private func ask(_ question: Question, index: Int) async throws -> (index: Int, line: String, answered: Bool) {
         do {
-            let images = try question.imagePath.map { [try readImageFile($0)] } ?? []
-            // Ids of a file may repeat; requests under way must not.
-            let request = sampling.request(id: "\(index)-\(question.id)", task: .conversation(question.turns), images: images)
-            for try await event in answerer.engine.answer(request) {
-                guard case .done(let summary) = event else { continue }
-                var record = AnswerRecord(summary, domains: answerer.domains)
-                record.id = question.id
-                record.image = question.image
-                record.question = question.text
-                return (index, try record.line, true)
-            }
-            throw AnswerError(.unavailable, "the answer ended without its summary")
+            let images = try (question.imagePath.map { [$0] } ?? []).map { try ImageFile(path: $0) }
+            let summary = try await naming(images) { try await answer(question, images, index: index) }
+            var record = AnswerRecord(summary, domains: answerer.domains)
+            record.id = question.id
+            record.image = question.image
+            record.question = question.text
+            return (index, try record.line, true)
         } catch {
+            // Stopped by the user: nobody reads a line of errors for every question that is left.
+            try Task.checkCancellation()
             let code = (error as? AnswerError)?.code ?? .internal
             let record = FailureRecord(
                 id: question.id, image: question.image, question: question.text, error: "\(error)", code: code.rawValue)
             return (index, try jsonLine(record), false)
         }
+    }
+
+    private func answer(_ question: Question, _ images: [ImageFile], index: Int) async throws -> AnswerSummary {
+        // Ids of a file may repeat, also among the files of several askers; requests under way must not.
+        let request = sampling.request(
+            id: "\(run)-\(index)", task: .conversation(question.turns), images: images.map(\.bytes))
+        for try await event in answerer.engine.answer(request) {
+            if case .done(let summary) = event { return summary }
+        }
+        throw AnswerError(.unavailable, "the answer ended without its summary")
     }
 }

@@ -1,4 +1,3 @@
-import ArgumentParser
 import Foundation
 import MedMoE
 
@@ -36,13 +35,13 @@ struct QuestionFile {
     }
 
     /// - Parameter limit: how many questions to take from the start; nil for all.
-    /// - Throws: `ValidationError` that names the file and the entry.
+    /// - Throws: `QuestionFileError` that names the file and the entry.
     init(path: String, imageFolder: String?, limit: Int?) throws {
         let data: Data
         do {
             data = try Data(contentsOf: URL(filePath: path))
         } catch {
-            throw ValidationError("\(path): cannot be read: \(error.localizedDescription)")
+            throw QuestionFileError("\(path): cannot be read: \(error.localizedDescription)")
         }
         let firstByte = data.first { ![0x20, 0x09, 0x0A, 0x0D].contains($0) }
         var questions = firstByte == UInt8(ascii: "[")
@@ -65,7 +64,7 @@ struct QuestionFile {
                 questions.append(
                     Question(id: entry.id ?? "\(number + 1)", image: entry.image, turns: [.init(.user, entry.question)]))
             } catch {
-                throw ValidationError("\(path): line \(number + 1) is not {\"id\", \"image\", \"question\"}: \(reason(error))")
+                throw QuestionFileError("\(path): line \(number + 1) is not {\"id\", \"image\", \"question\"}: \(reason(error))")
             }
         }
         return questions
@@ -77,18 +76,18 @@ struct QuestionFile {
         do {
             entries = try JSONDecoder().decode([Conversation].self, from: data)
         } catch {
-            throw ValidationError("\(path): is not a LLaVA conversation file: \(reason(error))")
+            throw QuestionFileError("\(path): is not a LLaVA conversation file: \(reason(error))")
         }
         return try entries.enumerated().map { index, entry in
             let id = entry.id ?? "\(index + 1)"
             guard let last = entry.conversations.lastIndex(where: { $0.from == "human" }) else {
-                throw ValidationError("\(path): entry \(id) has no turn from \"human\"")
+                throw QuestionFileError("\(path): entry \(id) has no turn from \"human\"")
             }
             let turns = try entry.conversations[...last].map { turn in
                 switch turn.from {
                 case "human": AnswerRequest.Turn(.user, turn.value)
                 case "gpt": AnswerRequest.Turn(.assistant, turn.value)
-                default: throw ValidationError("\(path): entry \(id) has a turn from \"\(turn.from)\"; known are human and gpt")
+                default: throw QuestionFileError("\(path): entry \(id) has a turn from \"\(turn.from)\"; known are human and gpt")
                 }
             }
             return Question(id: id, image: entry.image, turns: turns)
@@ -104,4 +103,11 @@ struct QuestionFile {
         @unknown default: return "\(error)"
         }
     }
+}
+
+/// A file of questions that cannot be read as one; the text names the file and the entry.
+struct QuestionFileError: Error, Sendable, Hashable, CustomStringConvertible {
+    let description: String
+
+    init(_ description: String) { self.description = description }
 }

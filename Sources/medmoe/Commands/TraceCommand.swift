@@ -28,18 +28,35 @@ struct TraceCommand: AsyncParsableCommand {
     @Option(name: .customLong("max-tokens"), help: ArgumentHelp("Greedy tokens to append.", valueName: "n"))
     var maximumTokens = 12
 
+    @Flag(help: "Print the routing as one JSON object on standard output instead of a table on standard error.")
+    var json = false
+
+    private struct Report: Encodable {
+        /// Rows that passed each mixture layer.
+        var rows: Int
+        var routing: [AnswerRecord.Routing]
+    }
+
     func validate() throws {
         if !(0...100_000).contains(maximumTokens) { throw ValidationError("--max-tokens is \(maximumTokens); expected 0 to 100000") }
     }
 
     func run() async throws {
+        let images = try (image.map { [$0] } ?? []).map { try ImageFile(path: $0) }
         try await source.withAnswerer { answerer in
             guard let engine = answerer.engine as? InferenceEngine else {
                 throw ValidationError("A trace needs the model in this process: give --model DIR, with or without --workers.")
             }
-            let trace = try await engine.trace(prompt: prompt, images: try image.map { [try readImageFile($0)] } ?? [], maximumTokens: maximumTokens)
+            let trace = try await naming(images) {
+                try await engine.trace(prompt: prompt, images: images.map(\.bytes), maximumTokens: maximumTokens)
+            }
             try SafetensorsWriter.write(trace.tensors, metadata: ["format": "medmoe-trace"], to: out)
-            Terminal.note(RoutingTable(trace.routing, domains: answerer.domains).text)
+            if json {
+                let routing = trace.routing.map { AnswerRecord.Routing($0, domains: answerer.domains) }
+                Terminal.write(try jsonLine(Report(rows: trace.rows, routing: routing)) + "\n")
+            } else {
+                Terminal.note(RoutingTable(trace.routing, domains: answerer.domains).text)
+            }
         }
     }
 }

@@ -39,9 +39,12 @@ struct WorkerCommand: AsyncParsableCommand {
         // First of all: loading must not outlive the parent either.
         if let lifelineFolder { try Lifeline.watch(removing: PrivateFolder(lifelineFolder)) }
         let logger = logging.logger("worker")
-        let worker = try ExpertWorker(
-            folder: model.folder(modelFolder), experts: experts, engine: compute.gemm, threads: compute.threadCount(),
-            verify: model.verify)
+        let endpoints = try connect.map { try Endpoint($0, for: .connect) }
+        let folder = try model.folder(modelFolder)
+        let worker = try naming(folder) {
+            try ExpertWorker(
+                folder: folder, experts: experts, engine: compute.gemm, threads: compute.threadCount(), verify: model.verify)
+        }
         let domains = worker.configuration.mixture?.domains ?? []
         let summary = try await worker.computeSummary()
         logger.notice(
@@ -50,7 +53,6 @@ struct WorkerCommand: AsyncParsableCommand {
                 "experts": "\(worker.experts.sorted().map { domains.indices.contains($0) ? "\($0) \(domains[$0])" : "\($0)" }.joined(separator: ", "))",
                 "with": "\(summary)",
             ])
-        let endpoints = try connect.map { try Endpoint($0, for: .connect) }
         let ownName = name ?? "\(ProcessInfo.processInfo.hostName)-\(ProcessInfo.processInfo.processIdentifier)"
         var configuration = WorkerEndpoint.Configuration(name: ownName, coordinators: endpoints)
         configuration.executor = worker.executor

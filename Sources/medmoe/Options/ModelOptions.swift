@@ -30,7 +30,23 @@ struct ModelOptions: ParsableArguments {
     func load(_ path: String) throws -> MedMoEModel { try load(folder(path)) }
 
     func load(_ folder: CheckpointFolder) throws -> MedMoEModel {
-        try MedMoEModel(folder: folder, options: .init(aspect: aspect, pillowExact: pillowExact, verify: verify))
+        try naming(folder) {
+            try MedMoEModel(folder: folder, options: .init(aspect: aspect, pillowExact: pillowExact, verify: verify))
+        }
+    }
+}
+
+/// A folder whose weights do not make the model that its config.json describes.
+struct ModelFolderError: Error, Sendable, CustomStringConvertible {
+    let description: String
+}
+
+/// Runs `body`; an error of the model that only says which tensor is wrong then also says in which folder.
+func naming<R>(_ folder: CheckpointFolder, _ body: () throws -> R) throws -> R {
+    do {
+        return try body()
+    } catch let error as ModelError where !error.description.contains(folder.path) {
+        throw ModelFolderError(description: "\(folder.path): \(error)")
     }
 }
 

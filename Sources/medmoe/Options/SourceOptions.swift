@@ -57,7 +57,11 @@ struct SourceOptions: ParsableArguments {
     private func inProcess(_ path: String, _ body: (Answerer) async throws -> Void) async throws {
         let folder = try model.folder(path)
         let loaded = try model.load(folder)
-        let bank = try ExpertBank(source: folder.model, configuration: loaded.configuration)
+        if case .coordinator = folder.role {
+            throw ModelFolderError(
+                description: "\(path) is a coordinator's part and holds no experts: add --workers N with a --worker-model DIR for each, or give the complete checkpoint")
+        }
+        let bank = try naming(folder) { try ExpertBank(source: folder.model, configuration: loaded.configuration) }
         let engine = InferenceEngine(
             model: loaded, options: EngineOptions(gemm: compute.gemm, threads: compute.threadCount()),
             dispatch: { LocalExpertDispatch(bank: bank, context: $0) })

@@ -9,6 +9,14 @@ struct AnswerRecord: Encodable {
         var domain: String?
         var worker: String
         var tokens: Int
+
+        init(_ entry: AnswerSummary.RoutingEntry, domains: [String]) {
+            layer = entry.layer
+            expert = entry.expert
+            domain = domains.indices.contains(entry.expert) ? domains[entry.expert] : nil
+            worker = entry.worker
+            tokens = entry.tokens
+        }
     }
 
     struct Timings: Encodable {
@@ -45,11 +53,7 @@ struct AnswerRecord: Encodable {
         promptTokens = summary.promptTokens
         finish = summary.finish.rawValue
         modelDigest = summary.modelDigest
-        routing = summary.routing.map {
-            Routing(
-                layer: $0.layer, expert: $0.expert, domain: domains.indices.contains($0.expert) ? domains[$0.expert] : nil,
-                worker: $0.worker, tokens: $0.tokens)
-        }
+        routing = summary.routing.map { Routing($0, domains: domains) }
         func rounded(_ milliseconds: Double) -> Double { (milliseconds * 1000).rounded() / 1000 }
         timings = Timings(
             queue: rounded(summary.timings.queue), image: rounded(summary.timings.image), prefill: rounded(summary.timings.prefill),

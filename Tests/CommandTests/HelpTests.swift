@@ -1,0 +1,46 @@
+import Testing
+
+extension Commands {
+    /// What a stranger reads first.
+    @Suite struct Help {
+        @Test("the first page names every command, shows how to start and says that it is for research only")
+        func theFirstPageNamesEveryCommandShowsHowTo() async throws {
+            let outcome = try await Program().succeed(["--help"])
+            for word in [
+                "FOR RESEARCH ONLY, NOT FOR CLINICAL USE", "ask", "classify", "coordinator", "worker", "status", "inspect", "shard", "trace",
+                "medmoe ask --model DIR", "medmoe coordinator --model DIR --listen", "medmoe worker --model DIR --experts", "SLAKE",
+            ] {
+                #expect(outcome.output.contains(word), "\(word) is not in:\n\(outcome.output)")
+            }
+        }
+
+        @Test("every command explains its options", arguments: [
+            ("ask", ["--model", "--workers", "--coordinator", "--image", "--requests", "--show-routing", "--json", "--max-tokens", "--deadline", "RESEARCH ONLY", "medmoe ask --model"]),
+            ("classify", ["--labels", "--per-token", "--question", "softmax", "RESEARCH ONLY", "medmoe classify"]),
+            ("coordinator", ["--listen", "--serve", "tcp://HOST:PORT", "ipc://PATH", "RESEARCH ONLY"]),
+            ("worker", ["--experts", "--connect", "--name", "domain", "medmoe worker"]),
+            ("status", ["--coordinator"]), ("inspect", ["--json", "digest"]),
+            ("shard", ["--experts", "--coordinator", "--out", "medmoe shard"]),
+            ("trace", ["--prompt", "--out", "--json", "safetensors", "<image>"]),
+        ])
+        func everyCommandExplainsItsOptions(command: String, words: [String]) async throws {
+            let outcome = try await Program().succeed([command, "--help"])
+            for word in words + ["USAGE: medmoe \(command)"] {
+                #expect(outcome.output.contains(word), "\(word) is not in:\n\(outcome.output)")
+            }
+            #expect(!outcome.output.contains("lifeline"))
+        }
+
+        @Test("no arguments or an unknown command lead to the help")
+        func noArgumentsOrAnUnknownCommandLeadToThe() async throws {
+            let program = try Program()
+            #expect(try await program.run([]).output.contains("USAGE: medmoe"))
+            let unknown = try await program.run(["diagnose"])
+            guard case .exited(let status) = unknown.end, status != 0 else {
+                Issue.record("\(unknown)")
+                return
+            }
+            #expect(unknown.errors.contains("medmoe --help") || unknown.errors.contains("Usage: medmoe"), "\(unknown)")
+        }
+    }
+}
