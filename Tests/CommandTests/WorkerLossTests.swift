@@ -61,13 +61,15 @@ extension Commands {
             try await cluster.waitUntil("the answer has begun") { $0.runningRequests == 1 }
             lost.kill()
             let refused = try await asking.outcome(within: .seconds(8))
-            expectRefusal(refused, naming: "no worker holds expert 1 (layer", "expert 3 (layer", "start a worker")
-            #expect(!refused.errors.contains("expert 0"), "\(refused)")
+            // In the middle of an answer one token waits, for one of the two.
+            expectRefusal(refused, naming: "no worker holds expert ", "(layer", "start a worker")
+            #expect(refused.errors.contains("expert 1") || refused.errors.contains("expert 3"), "\(refused)")
+            #expect(!refused.errors.contains("expert 0") && !refused.errors.contains("expert 2"), "\(refused)")
             let status = try await program.succeed(["status", "--coordinator", cluster.serving])
             #expect(status.output.contains("NOT COVERED: no worker holds expert 1"), "\(status)")
             // A request that comes meanwhile ends the same way.
             let another = try await program.run(cluster.askArguments(["--deadline", "2"] + LongAnswer.briefly), within: .seconds(8))
-            expectRefusal(another, naming: "no worker holds expert 1")
+            expectRefusal(another, naming: "no worker holds expert 1", "expert 3")
             let back = try cluster.startWorker("back", experts: "1,3")
             try await cluster.waitUntilCovered(by: 2)
             let again = try await program.succeed(cluster.askArguments(LongAnswer.briefly)).answer()
