@@ -149,7 +149,7 @@ func collect(_ stream: AsyncThrowingStream<AnswerEvent, any Error>) async throws
         let worker = try await cluster.worker("a", addresses(layers: 0..<2, experts: [0]))
         try await eventually("the worker is there") { await cluster.coordinator.status()?.dispatch.workers.count == 1 }
         let ticket = cluster.coordinator.dispatch.submit([try tile(0, 0), try tile(1, 1)], deadline: .now + .milliseconds(100))
-        await #expect(throws: DispatchError.expertsLost([ExpertAddress(layer: 1, expert: 1)])) { try await ticket.results() }
+        await #expect(throws: DispatchError.expertsLost(addresses(layers: 0..<2, experts: [1]))) { try await ticket.results() }
         await #expect(throws: DispatchError.self) { try await cluster.coordinator.waitUntilCovered(deadline: .now + .milliseconds(50)) }
         await worker.stop()
         await cluster.stop()

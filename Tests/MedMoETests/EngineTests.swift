@@ -1,5 +1,7 @@
+import Checkpoints
 import Foundation
 import ModelFixtures
+import Synchronization
 import Tensors
 import Testing
 
@@ -98,6 +100,21 @@ import Testing
         }
         #expect(codes.filter { $0 == .overloaded }.count >= 4)
         #expect(!codes.contains(nil))
+    }
+
+    @Test func givingUpARequestThatWaitsForExpertsLetsTheOthersGoOn() async throws {
+        let fixture = ModelFixture.stableLM
+        let folder = try CheckpointFolder(path: fixture.checkpoint.path)
+        let bank = try ExpertBank(source: folder.model, configuration: MedMoEModel(folder: folder).configuration)
+        let engine = try fixture.engine(dispatch: { FirstStuckDispatch(LocalExpertDispatch(bank: bank, context: $0)) })
+        let expected = try await fixture.engine().finished(try fixture.request(1)).summary.tokenIDs
+        let stuck = Task { try await engine.finished(try fixture.request(0, id: "stuck")) }
+        #expect(await eventually { await engine.load.running == 1 })
+        let other = Task { try await engine.finished(try fixture.request(1, id: "other")).summary }
+        #expect(await eventually { await engine.load.waiting == 1 })
+        stuck.cancel()
+        #expect(try await other.value.tokenIDs == expected)
+        #expect(await engine.load.running == 0)
     }
 
     @Test func lostExpertsEndARequestAtItsDeadlineWithTheirNames() async throws {
@@ -215,6 +232,31 @@ private struct NeverDispatch: ExpertDispatch {
     }
 
     func submit(_ tiles: [ExpertTile], deadline: ContinuousClock.Instant) -> any DispatchTicket { Ticket(deadline: deadline) }
+}
+
+/// Experts whose first answer never comes, until nobody wants it any more.
+private final class FirstStuckDispatch: ExpertDispatch {
+    private struct Stuck: DispatchTicket {
+        let given = AsyncStream<Void>.makeStream()
+        func results() async throws -> [TileResult] {
+            for await _ in given.stream {}
+            throw DispatchError.cancelled
+        }
+        func cancel() { given.continuation.finish() }
+    }
+
+    private let others: any ExpertDispatch
+    private let isFirst = Mutex(true)
+
+    init(_ others: any ExpertDispatch) { self.others = others }
+
+    func submit(_ tiles: [ExpertTile], deadline: ContinuousClock.Instant) -> any DispatchTicket {
+        let first = isFirst.withLock { value in
+            defer { value = false }
+            return value
+        }
+        return first ? Stuck() : others.submit(tiles, deadline: deadline)
+    }
 }
 
 /// Experts that nobody holds.

@@ -51,6 +51,8 @@ extension DispatchMachine {
     private mutating func expire(_ id: TicketID, _ ticket: Ticket) {
         let unfinished = Set(ticket.tiles.compactMap { tiles[$0]?.tile.address })
         let lost = missing(of: unfinished)
-        finish(id, .failure(lost.isEmpty ? .deadline(unfinished.sorted()) : .expertsLost(lost.sorted())))
+        // Whoever reads this has to bring back all that are gone, not only those that these tiles wanted.
+        let missing = Set(lost).union(missing(of: configuration.required))
+        finish(id, .failure(lost.isEmpty ? .deadline(unfinished.sorted()) : .expertsLost(missing.sorted())))
     }
 }

@@ -17,6 +17,8 @@ public actor InferenceEngine: AnswerEngine {
     private var waiting: [RunningRequest] = []
     private var cancelled: Set<String> = []
     private var isDriving = false
+    /// The step under way, and whose rows are in it.
+    private var currentStep: (requests: Set<String>, work: Task<Void, any Error>)?
     private var machinery: Machinery?
 
     /// What exists only on the compute thread.
@@ -82,7 +84,12 @@ public actor InferenceEngine: AnswerEngine {
         Task { await self.drive() }
     }
 
-    private func cancel(_ id: String) { cancelled.insert(id) }
+    /// A step that waits for the experts of a request that nobody wants any more would hold up the others: it is given up,
+    /// and they try it again.
+    private func cancel(_ id: String) {
+        cancelled.insert(id)
+        if let currentStep, currentStep.requests.contains(id) { currentStep.work.cancel() }
+    }
 
     private func drive() async {
         while true {
@@ -171,11 +178,13 @@ public actor InferenceEngine: AnswerEngine {
         guard needs.count == running.count else { return }
         let plan = StepPlan(needs: needs, budget: options.rowsPerStep)
         let shares = plan.items.map { (request: running[$0.request], need: $0.need) }
-        do {
-            try await compute(shares)
-        } catch {
-            fail(shares.map(\.request), with: error)
-        }
+        let work = Task { try await compute(shares) }
+        currentStep = (Set(shares.map(\.request.request.id)), work)
+        let outcome = await work.result
+        currentStep = nil
+        guard case .failure(let error) = outcome else { return }
+        if work.isCancelled, error is CancellationError || error as? DispatchError == .cancelled { return }
+        fail(shares.map(\.request), with: error)
     }
 
     private func compute(_ shares: [(request: RunningRequest, need: StepPlan.Need)]) async throws {
