@@ -46,6 +46,24 @@ private let weightShapes: [(columns: Int, inner: Int)] = [
         }
     }
 
+    /// The published sizes in full: the number of columns decides how a library cuts its work.
+    @Test(arguments: [(5632, 2048), (2048, 5632), (2048, 2048), (10_240, 2560), (2560, 10_240), (2560, 2560), (1024, 1024), (4096, 1024), (1024, 4096)])
+    func atPublishedSizesARowsBitsDoNotDependOnTheOthersEither(columns: Int, inner: Int) throws {
+        let context = try ComputeContext(threads: 2)
+        var random = SeededRandom(seed: UInt64(columns))
+        let a = random.floats(69 * inner)
+        // Quick to make: this is about order of summation, not about statistics.
+        let w = (0..<columns * inner).map { Float(($0 &* 2_654_435_761) % 2001) / 1000 - 1 }
+        let all = try multiply(context.gemm, a, w, rows: 69, columns: columns, inner: inner)
+        for rows in [1, 2, 3, 5, 8, 16, 31, 33, 64] {
+            let first = Int.random(in: 0...69 - rows, using: &random)
+            let part = try multiply(
+                context.gemm, Array(a[first * inner..<(first + rows) * inner]), w, rows: rows, columns: columns, inner: inner)
+            let same = part.elementsEqual(all[first * columns..<(first + rows) * columns]) { $0.bitPattern == $1.bitPattern }
+            #expect(same, "\(rows) rows from \(first), weight \(columns) × \(inner)")
+        }
+    }
+
     @Test func threadsDoNotChangeBits() throws {
         let one = try ComputeContext(threads: 1)
         let two = try ComputeContext(threads: 2)
