@@ -22,12 +22,13 @@ let package = Package(
 
         .target(name: "CKernels", cSettings: [.unsafeFlags(["-O3"])]),
         .target(name: "CWire", dependencies: ["CProtobufC"]),
+        .target(name: "StrictJSON"),
         .target(name: "Tensors", dependencies: ["CKernels", "COneDNN", "COpenBLAS"]),
         .target(
             name: "Checkpoints",
-            dependencies: ["Tensors", .product(name: "Crypto", package: "swift-crypto")]),
+            dependencies: ["StrictJSON", "Tensors", .product(name: "Crypto", package: "swift-crypto")]),
         .target(name: "Imaging", dependencies: ["CTurboJPEG", "CSpng"]),
-        .target(name: "Language"),
+        .target(name: "Language", dependencies: ["StrictJSON"]),
         .target(name: "MedMoE", dependencies: ["CKernels", "Tensors", "Checkpoints", "Imaging", "Language"]),
         .target(name: "Wire", dependencies: ["CWire", "CProtobufC", "CZeroMQ", "Tensors"]),
         .target(

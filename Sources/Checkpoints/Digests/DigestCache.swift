@@ -1,3 +1,5 @@
+import StrictJSON
+
 /// What is already known about the contents of one file's tensors, kept beside it as `.NAME.medmoe-digests.json`.
 ///
 /// It holds as long as size and modification time of the file are what they were. JSON:

@@ -1,3 +1,4 @@
+import StrictJSON
 import Tensors
 
 /// The fingerprints of a whole model as a shard carries them in `__metadata__`, so that tensors which it lacks are known too.

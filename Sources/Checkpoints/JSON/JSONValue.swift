@@ -1,3 +1,5 @@
+import StrictJSON
+
 /// A JSON document in memory, with its members in their order and its numbers as they were written.
 ///
 /// A configuration that is changed in one key comes back with everything else unchanged: no number is rounded, no key is lost.

@@ -1,3 +1,4 @@
+import StrictJSON
 import Tensors
 
 /// The table of contents of a safetensors file, completely checked before a byte of data is touched.

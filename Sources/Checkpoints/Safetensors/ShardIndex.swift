@@ -1,3 +1,5 @@
+import StrictJSON
+
 /// The index of a sharded checkpoint: which file holds which tensor (`*.index.json`).
 struct ShardIndex: Sendable {
     /// Tensor name to plain file name.

@@ -1,3 +1,5 @@
+import StrictJSON
+
 /// Added tokens as they are collected, with the ids that Hugging Face `tokenizers` would give them.
 ///
 /// That library does not believe the ids in a file: a token that the model has keeps the model's id, every other gets the next free one.

@@ -1,3 +1,5 @@
+import StrictJSON
+
 /// The tokens of a byte-pair model as its file lists them, checked: ids in range and used once, every single byte present.
 struct ModelVocabulary {
     /// The file they come from.

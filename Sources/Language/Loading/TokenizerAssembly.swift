@@ -1,4 +1,5 @@
 import Foundation
+import StrictJSON
 
 /// Puts the parts that a reader found together.
 struct TokenizerAssembly {

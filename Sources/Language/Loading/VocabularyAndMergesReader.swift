@@ -1,4 +1,5 @@
 import Foundation
+import StrictJSON
 
 /// Reads `vocab.json`, `merges.txt` and `added_tokens.json`, the layout of GPT-2, CodeGen and Phi-2.
 struct VocabularyAndMergesReader {

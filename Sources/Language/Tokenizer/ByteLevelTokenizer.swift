@@ -1,4 +1,5 @@
 import Foundation
+import StrictJSON
 
 /// A byte-level byte-pair tokeniser: text to token ids and back. Immutable; made by `TokenizerLoader`.
 ///

@@ -1,23 +1,24 @@
 /// A strict reader of JSON text that goes from value to value and builds nothing that the caller did not ask for.
 ///
-/// Foundation's decoder silently takes one of two equal keys and builds the whole tree first. Headers of tensor files come from
-/// strangers and may be 100 MB: equal keys are refused here, and memory is bounded by what the caller keeps.
-struct JSONScanner {
+/// Foundation's decoder silently takes one of two equal keys, compares keys by canonical equivalence, and builds the whole tree first.
+/// Headers of tensor files come from strangers and may be 100 MB, and in a vocabulary two spellings of one character are two tokens: keys are
+/// compared byte by byte here, equal ones are refused, and memory is bounded by what the caller keeps.
+package struct JSONScanner {
     /// A rule of JSON (or of the caller) was broken at a byte.
-    struct Problem: Error {
-        let position: Int
-        let text: String
+    package struct Problem: Error {
+        package let position: Int
+        package let text: String
     }
 
     private let bytes: [UInt8]
-    private(set) var position = 0
+    package private(set) var position = 0
 
-    init(_ bytes: [UInt8]) { self.bytes = bytes }
+    package init(_ bytes: [UInt8]) { self.bytes = bytes }
 
-    func problem(_ text: String) -> Problem { Problem(position: position, text: text) }
+    package func problem(_ text: String) -> Problem { Problem(position: position, text: text) }
 
     /// The next byte that is not blank, or nil at the end. Does not consume it.
-    mutating func peek() -> UInt8? {
+    package mutating func peek() -> UInt8? {
         while position < bytes.count, [0x20, 0x09, 0x0A, 0x0D].contains(bytes[position]) { position += 1 }
         return position < bytes.count ? bytes[position] : nil
     }
@@ -28,24 +29,26 @@ struct JSONScanner {
         return true
     }
 
-    mutating func expect(_ character: Character) throws {
+    package mutating func expect(_ character: Character) throws {
         guard take(character) else { throw problem("expected \(character)") }
     }
 
     /// Makes sure that nothing but blanks follows.
-    mutating func end() throws {
-        if peek() != nil { throw problem("unexpected text after the value") }
+    package mutating func end() throws {
+        if peek() != nil { throw problem("there is more text after the end of the value") }
     }
 
     /// Reads an object; `member` must consume the value of each key.
-    mutating func object(_ member: (String, inout JSONScanner) throws -> Void) throws {
+    package mutating func object(_ member: (String, inout JSONScanner) throws -> Void) throws {
         try expect("{")
-        var seen = Set<String>()
+        var seen = Set<UTF8Key>()
         if take("}") { return }
         repeat {
             let start = position
             let key = try string()
-            guard seen.insert(key).inserted else { throw Problem(position: start, text: "the key \(quoted(key)) occurs twice") }
+            guard seen.insert(UTF8Key(key)).inserted else {
+                throw Problem(position: start, text: "the key '\(JSONScanner.printable(key))' occurs twice")
+            }
             try expect(":")
             try member(key, &self)
         } while take(",")
@@ -53,7 +56,7 @@ struct JSONScanner {
     }
 
     /// Reads an array of at most `limit` elements; `element` must consume each.
-    mutating func array(limit: Int, _ element: (inout JSONScanner) throws -> Void) throws {
+    package mutating func array(limit: Int, _ element: (inout JSONScanner) throws -> Void) throws {
         try expect("[")
         if take("]") { return }
         var count = 0
@@ -66,17 +69,17 @@ struct JSONScanner {
     }
 
     /// Reads a whole number from 0 to `Int.max`.
-    mutating func natural() throws -> Int {
+    package mutating func natural() throws -> Int {
         let start = position
         let text = try number()
         guard let value = Int(text), value >= 0 else {
-            throw Problem(position: start, text: "\(quoted(text)) is not a whole number from 0 to \(Int.max)")
+            throw Problem(position: start, text: "\(text) is not a whole number from 0 to \(Int.max)")
         }
         return value
     }
 
     /// Reads a number and returns its text, which follows JSON's grammar.
-    mutating func number() throws -> String {
+    package mutating func number() throws -> String {
         _ = peek()
         let start = position
         if at("-") { position += 1 }
@@ -104,7 +107,7 @@ struct JSONScanner {
     }
 
     /// Reads `true`, `false` or `null` if it stands here.
-    mutating func literal(_ word: String) -> Bool {
+    package mutating func literal(_ word: String) -> Bool {
         _ = peek()
         guard bytes[position...].starts(with: word.utf8) else { return false }
         position += word.utf8.count
@@ -112,7 +115,7 @@ struct JSONScanner {
     }
 
     /// Reads a string: valid UTF-8, no raw control characters, escapes resolved.
-    mutating func string() throws -> String {
+    package mutating func string() throws -> String {
         try expect("\"")
         var text: [UInt8] = []
         while true {
@@ -128,6 +131,12 @@ struct JSONScanner {
             default: text.append(byte)
             }
         }
+    }
+
+    /// The beginning of a text that a stranger wrote, fit for a message.
+    private static func printable(_ text: String) -> String {
+        let shown = text.unicodeScalars.prefix(80).map { $0.value < 0x20 || $0.value == 0x7F ? "\u{FFFD}" : String($0) }.joined()
+        return text.unicodeScalars.count > 80 ? shown + "…" : shown
     }
 
     private mutating func escape(into text: inout [UInt8]) throws {
