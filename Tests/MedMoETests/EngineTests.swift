@@ -72,6 +72,16 @@ import Testing
         #expect(try await engine.finished(try ModelFixture.stableLM.request(0)).summary.tokenIDs.count > 0)
     }
 
+    @Test func askingAgainWithTheSameIdRightAfterGivingUpIsAnswered() async throws {
+        let engine = try ModelFixture.stableLM.engine()
+        let expected = try await engine.finished(try ModelFixture.stableLM.request(0)).summary.tokenIDs
+        for _ in 0..<30 {
+            let first = AnswerRequest(id: "same", task: .conversation([.init(.user, "Tell.")]), maximumTokens: 400)
+            for try await _ in engine.answer(first) { break }
+            #expect(try await engine.finished(try ModelFixture.stableLM.request(0, id: "same")).summary.tokenIDs == expected)
+        }
+    }
+
     @Test func aRequestOutOfTimeFailsAndOthersGoOn() async throws {
         let engine = try ModelFixture.stableLM.engine()
         var hurried = try ModelFixture.stableLM.request(0, id: "hurried", tokens: 300)

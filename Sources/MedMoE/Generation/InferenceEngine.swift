@@ -15,10 +15,9 @@ public actor InferenceEngine: AnswerEngine {
     private let clock = ContinuousClock()
     private var running: [RunningRequest] = []
     private var waiting: [RunningRequest] = []
-    private var cancelled: Set<String> = []
     private var isDriving = false
     /// The step under way, and whose rows are in it.
-    private var currentStep: (requests: Set<String>, work: Task<Void, any Error>)?
+    private var currentStep: (handles: [AskHandle], work: Task<Void, any Error>)?
     private var machinery: Machinery?
 
     /// What exists only on the compute thread.
@@ -39,11 +38,13 @@ public actor InferenceEngine: AnswerEngine {
 
     public nonisolated func answer(_ request: AnswerRequest) -> AsyncThrowingStream<AnswerEvent, any Error> {
         AsyncThrowingStream { continuation in
+            let handle = AskHandle()
             continuation.onTermination = { reason in
                 guard case .cancelled = reason else { return }
-                Task { await self.cancel(request.id) }
+                handle.cancel()
+                Task { await self.giveUpCancelledStep() }
             }
-            Task { await self.accept(request, continuation) }
+            Task { await self.accept(request, handle, continuation) }
         }
     }
 
@@ -67,14 +68,16 @@ public actor InferenceEngine: AnswerEngine {
 
     // MARK: Joining and leaving
 
-    private func accept(_ request: AnswerRequest, _ continuation: RunningRequest.Continuation) {
+    private func accept(_ request: AnswerRequest, _ handle: AskHandle, _ continuation: RunningRequest.Continuation) {
+        guard !handle.isCancelled else { return }
         do {
             // Places are given out by the next step: until then even those that will run wait here.
             guard waiting.count + running.count < options.maximumWaiting + options.maximumRunning else {
                 throw AnswerError(.overloaded, "\(waiting.count) requests wait already: try again later")
             }
             waiting.append(
-                try RunningRequest(request: request, continuation: continuation, tokenizer: model.tokenizer, now: clock.now))
+                try RunningRequest(
+                    request: request, handle: handle, continuation: continuation, tokenizer: model.tokenizer, now: clock.now))
         } catch {
             continuation.finish(throwing: error)
             return
@@ -86,9 +89,8 @@ public actor InferenceEngine: AnswerEngine {
 
     /// A step that waits for the experts of a request that nobody wants any more would hold up the others: it is given up,
     /// and they try it again.
-    private func cancel(_ id: String) {
-        cancelled.insert(id)
-        if let currentStep, currentStep.requests.contains(id) { currentStep.work.cancel() }
+    private func giveUpCancelledStep() {
+        if let currentStep, currentStep.handles.contains(where: \.isCancelled) { currentStep.work.cancel() }
     }
 
     private func drive() async {
@@ -105,14 +107,11 @@ public actor InferenceEngine: AnswerEngine {
             await Task.yield()
         }
         isDriving = false
-        cancelled.removeAll()
     }
 
     private func dropCancelled() {
-        guard !cancelled.isEmpty else { return }
-        running.removeAll { cancelled.contains($0.request.id) }
-        waiting.removeAll { cancelled.contains($0.request.id) }
-        cancelled.removeAll()
+        running.removeAll { $0.handle.isCancelled }
+        waiting.removeAll { $0.handle.isCancelled }
     }
 
     private func failExpired() {
@@ -179,7 +178,7 @@ public actor InferenceEngine: AnswerEngine {
         let plan = StepPlan(needs: needs, budget: options.rowsPerStep)
         let shares = plan.items.map { (request: running[$0.request], need: $0.need) }
         let work = Task { try await compute(shares) }
-        currentStep = (Set(shares.map(\.request.request.id)), work)
+        currentStep = (shares.map(\.request.handle), work)
         let outcome = await work.result
         currentStep = nil
         guard case .failure(let error) = outcome else { return }

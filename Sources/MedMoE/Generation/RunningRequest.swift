@@ -13,6 +13,7 @@ final class RunningRequest {
     }
 
     let request: AnswerRequest
+    let handle: AskHandle
     let continuation: Continuation
     let accepted: ContinuousClock.Instant
     let deadline: ContinuousClock.Instant
@@ -34,8 +35,12 @@ final class RunningRequest {
     private var promptLogSums: [Double] = []
     var tally = RoutingTally()
 
-    init(request: AnswerRequest, continuation: Continuation, tokenizer: ByteLevelTokenizer, now: ContinuousClock.Instant) throws {
+    init(
+        request: AnswerRequest, handle: AskHandle, continuation: Continuation, tokenizer: ByteLevelTokenizer,
+        now: ContinuousClock.Instant
+    ) throws {
         self.request = request
+        self.handle = handle
         self.continuation = continuation
         accepted = now
         admitted = now
