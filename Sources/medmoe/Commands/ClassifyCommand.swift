@@ -9,9 +9,11 @@ struct ClassifyCommand: AsyncParsableCommand {
         abstract: "Says how likely each of some labels is as the answer to a question about an image.",
         discussion: """
             A label's score is the log-probability of its tokens and of the end of the answer; the probabilities are the \
-            softmax of the scores over the labels.
+            softmax of the scores over the labels. Labels are scored as they are written: spell them as the model learned its \
+            answers (the bundled model learned lower case).
 
-              medmoe classify --model DIR --image scan.jpg --labels "CT,MRI,X-ray"
+              medmoe classify --model DIR --image scan.jpg --labels "ct,mri,x-ray" \\
+                --question "What modality is used to take this image?"
 
             FOR RESEARCH ONLY, NOT FOR CLINICAL USE.
             """)
