@@ -9,6 +9,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/HdrHistogram/hdrhistogram-swift", from: "0.2.0"),
     ],
     targets: [
         // System libraries. oneDNN ships no pkg-config file in Debian and the one of libzmq has flags that SwiftPM refuses:
@@ -33,7 +34,10 @@ let package = Package(
         .target(name: "Wire", dependencies: ["CWire", "CProtobufC", "CZeroMQ", "Tensors"]),
         .target(
             name: "Cluster",
-            dependencies: ["Wire", "MedMoE", "Checkpoints", "Tensors", .product(name: "Logging", package: "swift-log")]),
+            dependencies: [
+                "Wire", "MedMoE", "Checkpoints", "Tensors", .product(name: "Logging", package: "swift-log"),
+                .product(name: "Histogram", package: "hdrhistogram-swift"),
+            ]),
         .executableTarget(
             name: "medmoe",
             dependencies: [

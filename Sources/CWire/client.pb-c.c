@@ -457,6 +457,51 @@ void   medmoe__client__worker_status__free_unpacked
   assert(message->base.descriptor == &medmoe__client__worker_status__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
+void   medmoe__client__expert_status__init
+                     (Medmoe__Client__ExpertStatus         *message)
+{
+  static const Medmoe__Client__ExpertStatus init_value = MEDMOE__CLIENT__EXPERT_STATUS__INIT;
+  *message = init_value;
+}
+size_t medmoe__client__expert_status__get_packed_size
+                     (const Medmoe__Client__ExpertStatus *message)
+{
+  assert(message->base.descriptor == &medmoe__client__expert_status__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t medmoe__client__expert_status__pack
+                     (const Medmoe__Client__ExpertStatus *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &medmoe__client__expert_status__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t medmoe__client__expert_status__pack_to_buffer
+                     (const Medmoe__Client__ExpertStatus *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &medmoe__client__expert_status__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Medmoe__Client__ExpertStatus *
+       medmoe__client__expert_status__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Medmoe__Client__ExpertStatus *)
+     protobuf_c_message_unpack (&medmoe__client__expert_status__descriptor,
+                                allocator, len, data);
+}
+void   medmoe__client__expert_status__free_unpacked
+                     (Medmoe__Client__ExpertStatus *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &medmoe__client__expert_status__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
 void   medmoe__client__place__init
                      (Medmoe__Client__Place         *message)
 {
@@ -590,6 +635,96 @@ void   medmoe__client__status_reply__free_unpacked
   if(!message)
     return;
   assert(message->base.descriptor == &medmoe__client__status_reply__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   medmoe__client__assign_experts__init
+                     (Medmoe__Client__AssignExperts         *message)
+{
+  static const Medmoe__Client__AssignExperts init_value = MEDMOE__CLIENT__ASSIGN_EXPERTS__INIT;
+  *message = init_value;
+}
+size_t medmoe__client__assign_experts__get_packed_size
+                     (const Medmoe__Client__AssignExperts *message)
+{
+  assert(message->base.descriptor == &medmoe__client__assign_experts__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t medmoe__client__assign_experts__pack
+                     (const Medmoe__Client__AssignExperts *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &medmoe__client__assign_experts__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t medmoe__client__assign_experts__pack_to_buffer
+                     (const Medmoe__Client__AssignExperts *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &medmoe__client__assign_experts__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Medmoe__Client__AssignExperts *
+       medmoe__client__assign_experts__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Medmoe__Client__AssignExperts *)
+     protobuf_c_message_unpack (&medmoe__client__assign_experts__descriptor,
+                                allocator, len, data);
+}
+void   medmoe__client__assign_experts__free_unpacked
+                     (Medmoe__Client__AssignExperts *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &medmoe__client__assign_experts__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   medmoe__client__assign_reply__init
+                     (Medmoe__Client__AssignReply         *message)
+{
+  static const Medmoe__Client__AssignReply init_value = MEDMOE__CLIENT__ASSIGN_REPLY__INIT;
+  *message = init_value;
+}
+size_t medmoe__client__assign_reply__get_packed_size
+                     (const Medmoe__Client__AssignReply *message)
+{
+  assert(message->base.descriptor == &medmoe__client__assign_reply__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t medmoe__client__assign_reply__pack
+                     (const Medmoe__Client__AssignReply *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &medmoe__client__assign_reply__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t medmoe__client__assign_reply__pack_to_buffer
+                     (const Medmoe__Client__AssignReply *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &medmoe__client__assign_reply__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Medmoe__Client__AssignReply *
+       medmoe__client__assign_reply__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Medmoe__Client__AssignReply *)
+     protobuf_c_message_unpack (&medmoe__client__assign_reply__descriptor,
+                                allocator, len, data);
+}
+void   medmoe__client__assign_reply__free_unpacked
+                     (Medmoe__Client__AssignReply *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &medmoe__client__assign_reply__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
 static const ProtobufCFieldDescriptor medmoe__client__turn__field_descriptors[2] =
@@ -1146,7 +1281,7 @@ const ProtobufCMessageDescriptor medmoe__client__done__descriptor =
   (ProtobufCMessageInit) medmoe__client__done__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor medmoe__client__refused__field_descriptors[3] =
+static const ProtobufCFieldDescriptor medmoe__client__refused__field_descriptors[4] =
 {
   {
     "request",
@@ -1184,16 +1319,29 @@ static const ProtobufCFieldDescriptor medmoe__client__refused__field_descriptors
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "retry_after_milliseconds",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Medmoe__Client__Refused, retry_after_milliseconds),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned medmoe__client__refused__field_indices_by_name[] = {
   1,   /* field[1] = code */
   2,   /* field[2] = reason */
   0,   /* field[0] = request */
+  3,   /* field[3] = retry_after_milliseconds */
 };
 static const ProtobufCIntRange medmoe__client__refused__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 3 }
+  { 0, 4 }
 };
 const ProtobufCMessageDescriptor medmoe__client__refused__descriptor =
 {
@@ -1203,7 +1351,7 @@ const ProtobufCMessageDescriptor medmoe__client__refused__descriptor =
   "Medmoe__Client__Refused",
   "medmoe.client",
   sizeof(Medmoe__Client__Refused),
-  3,
+  4,
   medmoe__client__refused__field_descriptors,
   medmoe__client__refused__field_indices_by_name,
   1,  medmoe__client__refused__number_ranges,
@@ -1324,7 +1472,7 @@ const ProtobufCMessageDescriptor medmoe__client__status__descriptor =
   (ProtobufCMessageInit) medmoe__client__status__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor medmoe__client__worker_status__field_descriptors[9] =
+static const ProtobufCFieldDescriptor medmoe__client__worker_status__field_descriptors[13] =
 {
   {
     "name",
@@ -1434,22 +1582,74 @@ static const ProtobufCFieldDescriptor medmoe__client__worker_status__field_descr
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "leaving",
+    10,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Medmoe__Client__WorkerStatus, leaving),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "stuck",
+    11,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Medmoe__Client__WorkerStatus, stuck),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "rows_per_second",
+    12,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_DOUBLE,
+    0,   /* quantifier_offset */
+    offsetof(Medmoe__Client__WorkerStatus, rows_per_second),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "pace",
+    13,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_DOUBLE,
+    0,   /* quantifier_offset */
+    offsetof(Medmoe__Client__WorkerStatus, pace),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned medmoe__client__worker_status__field_indices_by_name[] = {
   2,   /* field[2] = experts */
+  9,   /* field[9] = leaving */
   0,   /* field[0] = name */
   5,   /* field[5] = outstanding_rows */
   4,   /* field[4] = outstanding_tiles */
+  12,   /* field[12] = pace */
   3,   /* field[3] = places */
   7,   /* field[7] = rows_done */
+  11,   /* field[11] = rows_per_second */
   1,   /* field[1] = run */
   8,   /* field[8] = silent_milliseconds */
+  10,   /* field[10] = stuck */
   6,   /* field[6] = tiles_done */
 };
 static const ProtobufCIntRange medmoe__client__worker_status__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 9 }
+  { 0, 13 }
 };
 const ProtobufCMessageDescriptor medmoe__client__worker_status__descriptor =
 {
@@ -1459,11 +1659,166 @@ const ProtobufCMessageDescriptor medmoe__client__worker_status__descriptor =
   "Medmoe__Client__WorkerStatus",
   "medmoe.client",
   sizeof(Medmoe__Client__WorkerStatus),
-  9,
+  13,
   medmoe__client__worker_status__field_descriptors,
   medmoe__client__worker_status__field_indices_by_name,
   1,  medmoe__client__worker_status__number_ranges,
   (ProtobufCMessageInit) medmoe__client__worker_status__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor medmoe__client__expert_status__field_descriptors[10] =
+{
+  {
+    "expert",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Medmoe__Client__ExpertStatus, expert),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "replicas",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Medmoe__Client__ExpertStatus, replicas),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "rows_done",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Medmoe__Client__ExpertStatus, rows_done),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "rows_per_second",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_DOUBLE,
+    0,   /* quantifier_offset */
+    offsetof(Medmoe__Client__ExpertStatus, rows_per_second),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "waiting_tiles",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Medmoe__Client__ExpertStatus, waiting_tiles),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "outstanding_rows",
+    6,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Medmoe__Client__ExpertStatus, outstanding_rows),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "round_trip_p50",
+    7,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_DOUBLE,
+    0,   /* quantifier_offset */
+    offsetof(Medmoe__Client__ExpertStatus, round_trip_p50),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "round_trip_p99",
+    8,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_DOUBLE,
+    0,   /* quantifier_offset */
+    offsetof(Medmoe__Client__ExpertStatus, round_trip_p99),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "compute_p50",
+    9,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_DOUBLE,
+    0,   /* quantifier_offset */
+    offsetof(Medmoe__Client__ExpertStatus, compute_p50),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "compute_p99",
+    10,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_DOUBLE,
+    0,   /* quantifier_offset */
+    offsetof(Medmoe__Client__ExpertStatus, compute_p99),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned medmoe__client__expert_status__field_indices_by_name[] = {
+  8,   /* field[8] = compute_p50 */
+  9,   /* field[9] = compute_p99 */
+  0,   /* field[0] = expert */
+  5,   /* field[5] = outstanding_rows */
+  1,   /* field[1] = replicas */
+  6,   /* field[6] = round_trip_p50 */
+  7,   /* field[7] = round_trip_p99 */
+  2,   /* field[2] = rows_done */
+  3,   /* field[3] = rows_per_second */
+  4,   /* field[4] = waiting_tiles */
+};
+static const ProtobufCIntRange medmoe__client__expert_status__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 10 }
+};
+const ProtobufCMessageDescriptor medmoe__client__expert_status__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "medmoe.client.ExpertStatus",
+  "ExpertStatus",
+  "Medmoe__Client__ExpertStatus",
+  "medmoe.client",
+  sizeof(Medmoe__Client__ExpertStatus),
+  10,
+  medmoe__client__expert_status__field_descriptors,
+  medmoe__client__expert_status__field_indices_by_name,
+  1,  medmoe__client__expert_status__number_ranges,
+  (ProtobufCMessageInit) medmoe__client__expert_status__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCFieldDescriptor medmoe__client__place__field_descriptors[2] =
@@ -1568,7 +1923,7 @@ const ProtobufCMessageDescriptor medmoe__client__counter__descriptor =
   (ProtobufCMessageInit) medmoe__client__counter__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor medmoe__client__status_reply__field_descriptors[12] =
+static const ProtobufCFieldDescriptor medmoe__client__status_reply__field_descriptors[17] =
 {
   {
     "inquiry",
@@ -1714,16 +2069,81 @@ static const ProtobufCFieldDescriptor medmoe__client__status_reply__field_descri
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "experts",
+    13,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Medmoe__Client__StatusReply, n_experts),
+    offsetof(Medmoe__Client__StatusReply, experts),
+    &medmoe__client__expert_status__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "draining",
+    14,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Medmoe__Client__StatusReply, draining),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "wait_p50",
+    15,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_DOUBLE,
+    0,   /* quantifier_offset */
+    offsetof(Medmoe__Client__StatusReply, wait_p50),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "wait_p99",
+    16,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_DOUBLE,
+    0,   /* quantifier_offset */
+    offsetof(Medmoe__Client__StatusReply, wait_p99),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "wait_longest",
+    17,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_DOUBLE,
+    0,   /* quantifier_offset */
+    offsetof(Medmoe__Client__StatusReply, wait_longest),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned medmoe__client__status_reply__field_indices_by_name[] = {
   1,   /* field[1] = coordinator */
   9,   /* field[9] = counters */
   2,   /* field[2] = covered */
   10,   /* field[10] = domains */
+  13,   /* field[13] = draining */
+  12,   /* field[12] = experts */
   0,   /* field[0] = inquiry */
   3,   /* field[3] = missing */
   11,   /* field[11] = model_digest */
   7,   /* field[7] = running_requests */
+  16,   /* field[16] = wait_longest */
+  14,   /* field[14] = wait_p50 */
+  15,   /* field[15] = wait_p99 */
   8,   /* field[8] = waiting_requests */
   6,   /* field[6] = waiting_tiles */
   4,   /* field[4] = workers */
@@ -1732,7 +2152,7 @@ static const unsigned medmoe__client__status_reply__field_indices_by_name[] = {
 static const ProtobufCIntRange medmoe__client__status_reply__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 12 }
+  { 0, 17 }
 };
 const ProtobufCMessageDescriptor medmoe__client__status_reply__descriptor =
 {
@@ -1742,11 +2162,165 @@ const ProtobufCMessageDescriptor medmoe__client__status_reply__descriptor =
   "Medmoe__Client__StatusReply",
   "medmoe.client",
   sizeof(Medmoe__Client__StatusReply),
-  12,
+  17,
   medmoe__client__status_reply__field_descriptors,
   medmoe__client__status_reply__field_indices_by_name,
   1,  medmoe__client__status_reply__number_ranges,
   (ProtobufCMessageInit) medmoe__client__status_reply__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor medmoe__client__assign_experts__field_descriptors[4] =
+{
+  {
+    "inquiry",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_FIXED64,
+    0,   /* quantifier_offset */
+    offsetof(Medmoe__Client__AssignExperts, inquiry),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "worker",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Medmoe__Client__AssignExperts, worker),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "add",
+    3,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_UINT32,
+    offsetof(Medmoe__Client__AssignExperts, n_add),
+    offsetof(Medmoe__Client__AssignExperts, add),
+    NULL,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_PACKED,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "drop",
+    4,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_UINT32,
+    offsetof(Medmoe__Client__AssignExperts, n_drop),
+    offsetof(Medmoe__Client__AssignExperts, drop),
+    NULL,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_PACKED,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned medmoe__client__assign_experts__field_indices_by_name[] = {
+  2,   /* field[2] = add */
+  3,   /* field[3] = drop */
+  0,   /* field[0] = inquiry */
+  1,   /* field[1] = worker */
+};
+static const ProtobufCIntRange medmoe__client__assign_experts__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 4 }
+};
+const ProtobufCMessageDescriptor medmoe__client__assign_experts__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "medmoe.client.AssignExperts",
+  "AssignExperts",
+  "Medmoe__Client__AssignExperts",
+  "medmoe.client",
+  sizeof(Medmoe__Client__AssignExperts),
+  4,
+  medmoe__client__assign_experts__field_descriptors,
+  medmoe__client__assign_experts__field_indices_by_name,
+  1,  medmoe__client__assign_experts__number_ranges,
+  (ProtobufCMessageInit) medmoe__client__assign_experts__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor medmoe__client__assign_reply__field_descriptors[4] =
+{
+  {
+    "inquiry",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_FIXED64,
+    0,   /* quantifier_offset */
+    offsetof(Medmoe__Client__AssignReply, inquiry),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "done",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Medmoe__Client__AssignReply, done),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "reason",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Medmoe__Client__AssignReply, reason),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "experts",
+    4,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_UINT32,
+    offsetof(Medmoe__Client__AssignReply, n_experts),
+    offsetof(Medmoe__Client__AssignReply, experts),
+    NULL,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_PACKED,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned medmoe__client__assign_reply__field_indices_by_name[] = {
+  1,   /* field[1] = done */
+  3,   /* field[3] = experts */
+  0,   /* field[0] = inquiry */
+  2,   /* field[2] = reason */
+};
+static const ProtobufCIntRange medmoe__client__assign_reply__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 4 }
+};
+const ProtobufCMessageDescriptor medmoe__client__assign_reply__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "medmoe.client.AssignReply",
+  "AssignReply",
+  "Medmoe__Client__AssignReply",
+  "medmoe.client",
+  sizeof(Medmoe__Client__AssignReply),
+  4,
+  medmoe__client__assign_reply__field_descriptors,
+  medmoe__client__assign_reply__field_indices_by_name,
+  1,  medmoe__client__assign_reply__number_ranges,
+  (ProtobufCMessageInit) medmoe__client__assign_reply__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCEnumValue medmoe__client__role__enum_values_by_number[3] =

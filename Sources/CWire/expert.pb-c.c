@@ -142,6 +142,186 @@ void   medmoe__expert__hello__free_unpacked
   assert(message->base.descriptor == &medmoe__expert__hello__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
+void   medmoe__expert__holdings__init
+                     (Medmoe__Expert__Holdings         *message)
+{
+  static const Medmoe__Expert__Holdings init_value = MEDMOE__EXPERT__HOLDINGS__INIT;
+  *message = init_value;
+}
+size_t medmoe__expert__holdings__get_packed_size
+                     (const Medmoe__Expert__Holdings *message)
+{
+  assert(message->base.descriptor == &medmoe__expert__holdings__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t medmoe__expert__holdings__pack
+                     (const Medmoe__Expert__Holdings *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &medmoe__expert__holdings__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t medmoe__expert__holdings__pack_to_buffer
+                     (const Medmoe__Expert__Holdings *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &medmoe__expert__holdings__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Medmoe__Expert__Holdings *
+       medmoe__expert__holdings__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Medmoe__Expert__Holdings *)
+     protobuf_c_message_unpack (&medmoe__expert__holdings__descriptor,
+                                allocator, len, data);
+}
+void   medmoe__expert__holdings__free_unpacked
+                     (Medmoe__Expert__Holdings *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &medmoe__expert__holdings__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   medmoe__expert__unready__init
+                     (Medmoe__Expert__Unready         *message)
+{
+  static const Medmoe__Expert__Unready init_value = MEDMOE__EXPERT__UNREADY__INIT;
+  *message = init_value;
+}
+size_t medmoe__expert__unready__get_packed_size
+                     (const Medmoe__Expert__Unready *message)
+{
+  assert(message->base.descriptor == &medmoe__expert__unready__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t medmoe__expert__unready__pack
+                     (const Medmoe__Expert__Unready *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &medmoe__expert__unready__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t medmoe__expert__unready__pack_to_buffer
+                     (const Medmoe__Expert__Unready *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &medmoe__expert__unready__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Medmoe__Expert__Unready *
+       medmoe__expert__unready__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Medmoe__Expert__Unready *)
+     protobuf_c_message_unpack (&medmoe__expert__unready__descriptor,
+                                allocator, len, data);
+}
+void   medmoe__expert__unready__free_unpacked
+                     (Medmoe__Expert__Unready *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &medmoe__expert__unready__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   medmoe__expert__assign__init
+                     (Medmoe__Expert__Assign         *message)
+{
+  static const Medmoe__Expert__Assign init_value = MEDMOE__EXPERT__ASSIGN__INIT;
+  *message = init_value;
+}
+size_t medmoe__expert__assign__get_packed_size
+                     (const Medmoe__Expert__Assign *message)
+{
+  assert(message->base.descriptor == &medmoe__expert__assign__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t medmoe__expert__assign__pack
+                     (const Medmoe__Expert__Assign *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &medmoe__expert__assign__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t medmoe__expert__assign__pack_to_buffer
+                     (const Medmoe__Expert__Assign *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &medmoe__expert__assign__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Medmoe__Expert__Assign *
+       medmoe__expert__assign__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Medmoe__Expert__Assign *)
+     protobuf_c_message_unpack (&medmoe__expert__assign__descriptor,
+                                allocator, len, data);
+}
+void   medmoe__expert__assign__free_unpacked
+                     (Medmoe__Expert__Assign *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &medmoe__expert__assign__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   medmoe__expert__assigned__init
+                     (Medmoe__Expert__Assigned         *message)
+{
+  static const Medmoe__Expert__Assigned init_value = MEDMOE__EXPERT__ASSIGNED__INIT;
+  *message = init_value;
+}
+size_t medmoe__expert__assigned__get_packed_size
+                     (const Medmoe__Expert__Assigned *message)
+{
+  assert(message->base.descriptor == &medmoe__expert__assigned__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t medmoe__expert__assigned__pack
+                     (const Medmoe__Expert__Assigned *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &medmoe__expert__assigned__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t medmoe__expert__assigned__pack_to_buffer
+                     (const Medmoe__Expert__Assigned *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &medmoe__expert__assigned__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Medmoe__Expert__Assigned *
+       medmoe__expert__assigned__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Medmoe__Expert__Assigned *)
+     protobuf_c_message_unpack (&medmoe__expert__assigned__descriptor,
+                                allocator, len, data);
+}
+void   medmoe__expert__assigned__free_unpacked
+                     (Medmoe__Expert__Assigned *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &medmoe__expert__assigned__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
 void   medmoe__expert__welcome__init
                      (Medmoe__Expert__Welcome         *message)
 {
@@ -275,6 +455,51 @@ void   medmoe__expert__tile__free_unpacked
   if(!message)
     return;
   assert(message->base.descriptor == &medmoe__expert__tile__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   medmoe__expert__forget__init
+                     (Medmoe__Expert__Forget         *message)
+{
+  static const Medmoe__Expert__Forget init_value = MEDMOE__EXPERT__FORGET__INIT;
+  *message = init_value;
+}
+size_t medmoe__expert__forget__get_packed_size
+                     (const Medmoe__Expert__Forget *message)
+{
+  assert(message->base.descriptor == &medmoe__expert__forget__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t medmoe__expert__forget__pack
+                     (const Medmoe__Expert__Forget *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &medmoe__expert__forget__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t medmoe__expert__forget__pack_to_buffer
+                     (const Medmoe__Expert__Forget *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &medmoe__expert__forget__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Medmoe__Expert__Forget *
+       medmoe__expert__forget__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Medmoe__Expert__Forget *)
+     protobuf_c_message_unpack (&medmoe__expert__forget__descriptor,
+                                allocator, len, data);
+}
+void   medmoe__expert__forget__free_unpacked
+                     (Medmoe__Expert__Forget *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &medmoe__expert__forget__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
 void   medmoe__expert__tile_done__init
@@ -527,7 +752,7 @@ const ProtobufCMessageDescriptor medmoe__expert__meta_holding__descriptor =
   (ProtobufCMessageInit) medmoe__expert__meta_holding__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor medmoe__expert__hello__field_descriptors[6] =
+static const ProtobufCFieldDescriptor medmoe__expert__hello__field_descriptors[7] =
 {
   {
     "incarnation",
@@ -601,6 +826,18 @@ static const ProtobufCFieldDescriptor medmoe__expert__hello__field_descriptors[6
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "rows_independent",
+    7,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Medmoe__Expert__Hello, rows_independent),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned medmoe__expert__hello__field_indices_by_name[] = {
   4,   /* field[4] = holdings */
@@ -608,12 +845,13 @@ static const unsigned medmoe__expert__hello__field_indices_by_name[] = {
   5,   /* field[5] = metas */
   1,   /* field[1] = name */
   3,   /* field[3] = number */
+  6,   /* field[6] = rows_independent */
   2,   /* field[2] = width */
 };
 static const ProtobufCIntRange medmoe__expert__hello__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 6 }
+  { 0, 7 }
 };
 const ProtobufCMessageDescriptor medmoe__expert__hello__descriptor =
 {
@@ -623,11 +861,280 @@ const ProtobufCMessageDescriptor medmoe__expert__hello__descriptor =
   "Medmoe__Expert__Hello",
   "medmoe.expert",
   sizeof(Medmoe__Expert__Hello),
-  6,
+  7,
   medmoe__expert__hello__field_descriptors,
   medmoe__expert__hello__field_indices_by_name,
   1,  medmoe__expert__hello__number_ranges,
   (ProtobufCMessageInit) medmoe__expert__hello__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor medmoe__expert__holdings__field_descriptors[3] =
+{
+  {
+    "epoch",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_FIXED64,
+    0,   /* quantifier_offset */
+    offsetof(Medmoe__Expert__Holdings, epoch),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "holdings",
+    2,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Medmoe__Expert__Holdings, n_holdings),
+    offsetof(Medmoe__Expert__Holdings, holdings),
+    &medmoe__expert__holding__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "metas",
+    3,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Medmoe__Expert__Holdings, n_metas),
+    offsetof(Medmoe__Expert__Holdings, metas),
+    &medmoe__expert__meta_holding__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned medmoe__expert__holdings__field_indices_by_name[] = {
+  0,   /* field[0] = epoch */
+  1,   /* field[1] = holdings */
+  2,   /* field[2] = metas */
+};
+static const ProtobufCIntRange medmoe__expert__holdings__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 3 }
+};
+const ProtobufCMessageDescriptor medmoe__expert__holdings__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "medmoe.expert.Holdings",
+  "Holdings",
+  "Medmoe__Expert__Holdings",
+  "medmoe.expert",
+  sizeof(Medmoe__Expert__Holdings),
+  3,
+  medmoe__expert__holdings__field_descriptors,
+  medmoe__expert__holdings__field_indices_by_name,
+  1,  medmoe__expert__holdings__number_ranges,
+  (ProtobufCMessageInit) medmoe__expert__holdings__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor medmoe__expert__unready__field_descriptors[2] =
+{
+  {
+    "epoch",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_FIXED64,
+    0,   /* quantifier_offset */
+    offsetof(Medmoe__Expert__Unready, epoch),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "reason",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Medmoe__Expert__Unready, reason),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned medmoe__expert__unready__field_indices_by_name[] = {
+  0,   /* field[0] = epoch */
+  1,   /* field[1] = reason */
+};
+static const ProtobufCIntRange medmoe__expert__unready__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 2 }
+};
+const ProtobufCMessageDescriptor medmoe__expert__unready__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "medmoe.expert.Unready",
+  "Unready",
+  "Medmoe__Expert__Unready",
+  "medmoe.expert",
+  sizeof(Medmoe__Expert__Unready),
+  2,
+  medmoe__expert__unready__field_descriptors,
+  medmoe__expert__unready__field_indices_by_name,
+  1,  medmoe__expert__unready__number_ranges,
+  (ProtobufCMessageInit) medmoe__expert__unready__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor medmoe__expert__assign__field_descriptors[4] =
+{
+  {
+    "epoch",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_FIXED64,
+    0,   /* quantifier_offset */
+    offsetof(Medmoe__Expert__Assign, epoch),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "assignment",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_FIXED64,
+    0,   /* quantifier_offset */
+    offsetof(Medmoe__Expert__Assign, assignment),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "add",
+    3,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_UINT32,
+    offsetof(Medmoe__Expert__Assign, n_add),
+    offsetof(Medmoe__Expert__Assign, add),
+    NULL,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_PACKED,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "drop",
+    4,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_UINT32,
+    offsetof(Medmoe__Expert__Assign, n_drop),
+    offsetof(Medmoe__Expert__Assign, drop),
+    NULL,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_PACKED,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned medmoe__expert__assign__field_indices_by_name[] = {
+  2,   /* field[2] = add */
+  1,   /* field[1] = assignment */
+  3,   /* field[3] = drop */
+  0,   /* field[0] = epoch */
+};
+static const ProtobufCIntRange medmoe__expert__assign__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 4 }
+};
+const ProtobufCMessageDescriptor medmoe__expert__assign__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "medmoe.expert.Assign",
+  "Assign",
+  "Medmoe__Expert__Assign",
+  "medmoe.expert",
+  sizeof(Medmoe__Expert__Assign),
+  4,
+  medmoe__expert__assign__field_descriptors,
+  medmoe__expert__assign__field_indices_by_name,
+  1,  medmoe__expert__assign__number_ranges,
+  (ProtobufCMessageInit) medmoe__expert__assign__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor medmoe__expert__assigned__field_descriptors[4] =
+{
+  {
+    "epoch",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_FIXED64,
+    0,   /* quantifier_offset */
+    offsetof(Medmoe__Expert__Assigned, epoch),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "assignment",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_FIXED64,
+    0,   /* quantifier_offset */
+    offsetof(Medmoe__Expert__Assigned, assignment),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "done",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Medmoe__Expert__Assigned, done),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "reason",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Medmoe__Expert__Assigned, reason),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned medmoe__expert__assigned__field_indices_by_name[] = {
+  1,   /* field[1] = assignment */
+  2,   /* field[2] = done */
+  0,   /* field[0] = epoch */
+  3,   /* field[3] = reason */
+};
+static const ProtobufCIntRange medmoe__expert__assigned__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 4 }
+};
+const ProtobufCMessageDescriptor medmoe__expert__assigned__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "medmoe.expert.Assigned",
+  "Assigned",
+  "Medmoe__Expert__Assigned",
+  "medmoe.expert",
+  sizeof(Medmoe__Expert__Assigned),
+  4,
+  medmoe__expert__assigned__field_descriptors,
+  medmoe__expert__assigned__field_indices_by_name,
+  1,  medmoe__expert__assigned__number_ranges,
+  (ProtobufCMessageInit) medmoe__expert__assigned__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCFieldDescriptor medmoe__expert__welcome__field_descriptors[3] =
@@ -745,7 +1252,7 @@ const ProtobufCMessageDescriptor medmoe__expert__rejected__descriptor =
   (ProtobufCMessageInit) medmoe__expert__rejected__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor medmoe__expert__tile__field_descriptors[11] =
+static const ProtobufCFieldDescriptor medmoe__expert__tile__field_descriptors[12] =
 {
   {
     "epoch",
@@ -879,6 +1386,18 @@ static const ProtobufCFieldDescriptor medmoe__expert__tile__field_descriptors[11
     0 | PROTOBUF_C_FIELD_FLAG_PACKED,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "meta_only",
+    12,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Medmoe__Expert__Tile, meta_only),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned medmoe__expert__tile__field_indices_by_name[] = {
   2,   /* field[2] = attempt */
@@ -888,6 +1407,7 @@ static const unsigned medmoe__expert__tile__field_indices_by_name[] = {
   9,   /* field[9] = factors */
   3,   /* field[3] = layer */
   10,   /* field[10] = meta_factors */
+  11,   /* field[11] = meta_only */
   7,   /* field[7] = number */
   5,   /* field[5] = rows */
   1,   /* field[1] = tile */
@@ -896,7 +1416,7 @@ static const unsigned medmoe__expert__tile__field_indices_by_name[] = {
 static const ProtobufCIntRange medmoe__expert__tile__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 11 }
+  { 0, 12 }
 };
 const ProtobufCMessageDescriptor medmoe__expert__tile__descriptor =
 {
@@ -906,11 +1426,75 @@ const ProtobufCMessageDescriptor medmoe__expert__tile__descriptor =
   "Medmoe__Expert__Tile",
   "medmoe.expert",
   sizeof(Medmoe__Expert__Tile),
-  11,
+  12,
   medmoe__expert__tile__field_descriptors,
   medmoe__expert__tile__field_indices_by_name,
   1,  medmoe__expert__tile__number_ranges,
   (ProtobufCMessageInit) medmoe__expert__tile__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor medmoe__expert__forget__field_descriptors[3] =
+{
+  {
+    "epoch",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_FIXED64,
+    0,   /* quantifier_offset */
+    offsetof(Medmoe__Expert__Forget, epoch),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "tile",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_FIXED64,
+    0,   /* quantifier_offset */
+    offsetof(Medmoe__Expert__Forget, tile),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "attempt",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Medmoe__Expert__Forget, attempt),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned medmoe__expert__forget__field_indices_by_name[] = {
+  2,   /* field[2] = attempt */
+  0,   /* field[0] = epoch */
+  1,   /* field[1] = tile */
+};
+static const ProtobufCIntRange medmoe__expert__forget__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 3 }
+};
+const ProtobufCMessageDescriptor medmoe__expert__forget__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "medmoe.expert.Forget",
+  "Forget",
+  "Medmoe__Expert__Forget",
+  "medmoe.expert",
+  sizeof(Medmoe__Expert__Forget),
+  3,
+  medmoe__expert__forget__field_descriptors,
+  medmoe__expert__forget__field_indices_by_name,
+  1,  medmoe__expert__forget__number_ranges,
+  (ProtobufCMessageInit) medmoe__expert__forget__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCFieldDescriptor medmoe__expert__tile_done__field_descriptors[8] =
@@ -1240,7 +1824,7 @@ const ProtobufCEnumDescriptor medmoe__expert__rejection_code__descriptor =
   medmoe__expert__rejection_code__value_ranges,
   NULL,NULL,NULL,NULL   /* reserved[1234] */
 };
-static const ProtobufCEnumValue medmoe__expert__tile_failure__enum_values_by_number[7] =
+static const ProtobufCEnumValue medmoe__expert__tile_failure__enum_values_by_number[8] =
 {
   { "TILE_FAILURE_UNKNOWN", "MEDMOE__EXPERT__TILE_FAILURE__TILE_FAILURE_UNKNOWN", 0 },
   { "TILE_FAILURE_NOT_HELD", "MEDMOE__EXPERT__TILE_FAILURE__TILE_FAILURE_NOT_HELD", 1 },
@@ -1249,14 +1833,16 @@ static const ProtobufCEnumValue medmoe__expert__tile_failure__enum_values_by_num
   { "TILE_FAILURE_EXPIRED", "MEDMOE__EXPERT__TILE_FAILURE__TILE_FAILURE_EXPIRED", 4 },
   { "TILE_FAILURE_COMPUTE", "MEDMOE__EXPERT__TILE_FAILURE__TILE_FAILURE_COMPUTE", 5 },
   { "TILE_FAILURE_LEAVING", "MEDMOE__EXPERT__TILE_FAILURE__TILE_FAILURE_LEAVING", 6 },
+  { "TILE_FAILURE_FORGOTTEN", "MEDMOE__EXPERT__TILE_FAILURE__TILE_FAILURE_FORGOTTEN", 7 },
 };
 static const ProtobufCIntRange medmoe__expert__tile_failure__value_ranges[] = {
-{0, 0},{0, 7}
+{0, 0},{0, 8}
 };
-static const ProtobufCEnumValueIndex medmoe__expert__tile_failure__enum_values_by_name[7] =
+static const ProtobufCEnumValueIndex medmoe__expert__tile_failure__enum_values_by_name[8] =
 {
   { "TILE_FAILURE_COMPUTE", 5 },
   { "TILE_FAILURE_EXPIRED", 4 },
+  { "TILE_FAILURE_FORGOTTEN", 7 },
   { "TILE_FAILURE_LEAVING", 6 },
   { "TILE_FAILURE_MALFORMED", 2 },
   { "TILE_FAILURE_NOT_HELD", 1 },
@@ -1270,9 +1856,9 @@ const ProtobufCEnumDescriptor medmoe__expert__tile_failure__descriptor =
   "TileFailure",
   "Medmoe__Expert__TileFailure",
   "medmoe.expert",
-  7,
+  8,
   medmoe__expert__tile_failure__enum_values_by_number,
-  7,
+  8,
   medmoe__expert__tile_failure__enum_values_by_name,
   1,
   medmoe__expert__tile_failure__value_ranges,

@@ -76,7 +76,7 @@ private struct History {
             switch directive {
             case .send(let peer, let message): send(message, to: peer)
             case .finish(let ticket, let result): finish(ticket, result)
-            case .note: break
+            case .assigned, .note: break
             }
         }
         check()

@@ -12,6 +12,7 @@ private struct DispatchBench {
     var sent: [(peer: PeerIdentity, message: CoordinatorMessage)] = []
     var finished: [TicketID: [Result<[TileResult], DispatchError>]] = [:]
     var notes: [Note] = []
+    var assigned: [AssignmentID: (failure: String?, experts: [Int])] = [:]
 
     init(experts: [ExpertAddress] = addresses(layers: 0..<2, experts: [0, 1]), change: (inout DispatchMachine.Configuration) -> Void = { _ in }) {
         var configuration = DispatchMachine.Configuration(
@@ -25,6 +26,7 @@ private struct DispatchBench {
             switch directive {
             case .send(let peer, let message): sent.append((peer, message))
             case .finish(let ticket, let result): finished[ticket, default: []].append(result)
+            case .assigned(let id, let failure, let experts): assigned[id] = (failure, experts)
             case .note(let note): notes.append(note)
             }
         }
@@ -83,7 +85,7 @@ private struct DispatchBench {
         #expect(bench.outcome(1) == nil)
         try bench.answer(toB, from: b)
         let results = try #require(try bench.outcome(1)?.get())
-        #expect(results.map(\.worker) == ["b", "a"])
+        #expect(results.map { $0.shares.first?.worker } == ["b", "a"])
         #expect(results.map(\.rows.shape) == [[3, 4], [2, 4]])
         #expect(bench.machine.status(now: bench.now).workers.allSatisfy { $0.outstandingBytes == 0 && $0.outstandingTiles == 0 })
     }
@@ -141,7 +143,7 @@ private struct DispatchBench {
         #expect(bench.outcome(1) == nil)
         #expect(bench.rejections(to: a).map(\.code) == [.helloFirst])
         try bench.answer(second, from: b)
-        #expect(try bench.outcome(1)?.get().map(\.worker) == ["b"])
+        #expect(try bench.outcome(1)?.get().map { $0.shares.first?.worker } == ["b"])
         #expect(bench.machine.counters.redispatched == 1)
     }
 

@@ -174,7 +174,7 @@ private let greeting: [UInt8] = {
         let honest = try await cluster.worker("honest", all)
         try await eventually("both are there") { await cluster.coordinator.status()?.dispatch.workers.count == 2 }
         let results = try await cluster.coordinator.dispatch.submit(try (0..<8).map { try tile(0, 0, seed: $0) }, deadline: .now + .seconds(10)).results()
-        #expect(results.map(\.worker) == Array(repeating: "honest", count: 8))
+        #expect(results.map { $0.shares.first?.worker } == Array(repeating: "honest", count: 8))
         await liar.stop()
         await honest.stop()
         await cluster.stop()

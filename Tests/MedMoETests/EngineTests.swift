@@ -241,7 +241,7 @@ private struct NeverDispatch: ExpertDispatch {
         func cancel() {}
     }
 
-    func submit(_ tiles: [ExpertTile], deadline: ContinuousClock.Instant) -> any DispatchTicket { Ticket(deadline: deadline) }
+    func submit(_ tiles: [ExpertTile], deadline: ContinuousClock.Instant, whenUncovered: WhenUncovered) -> any DispatchTicket { Ticket(deadline: deadline) }
 }
 
 /// Experts whose first answer never comes, until nobody wants it any more.
@@ -260,7 +260,7 @@ private final class FirstStuckDispatch: ExpertDispatch {
 
     init(_ others: any ExpertDispatch) { self.others = others }
 
-    func submit(_ tiles: [ExpertTile], deadline: ContinuousClock.Instant) -> any DispatchTicket {
+    func submit(_ tiles: [ExpertTile], deadline: ContinuousClock.Instant, whenUncovered: WhenUncovered) -> any DispatchTicket {
         let first = isFirst.withLock { value in
             defer { value = false }
             return value
@@ -280,5 +280,5 @@ private struct LostDispatch: ExpertDispatch {
         func cancel() {}
     }
 
-    func submit(_ tiles: [ExpertTile], deadline: ContinuousClock.Instant) -> any DispatchTicket { Ticket(deadline: deadline) }
+    func submit(_ tiles: [ExpertTile], deadline: ContinuousClock.Instant, whenUncovered: WhenUncovered) -> any DispatchTicket { Ticket(deadline: deadline) }
 }

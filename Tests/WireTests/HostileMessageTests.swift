@@ -130,7 +130,7 @@ import Testing
         #expect(throws: WireError.unexpected(type: 0x11)) { try WorkerMessage(decoding: welcome) }
         #expect(throws: WireError.unexpected(type: 0x11)) { try ClientMessage(decoding: welcome) }
         #expect(throws: WireError.unexpected(type: 0x11)) { try CoordinatorReply(decoding: welcome) }
-        let unknown = Multipart(frames: [try Frame([0x4D, 0x4D, 0x4F, 0x45, 1, 0, 0xFF, 0xFF])])
+        let unknown = Multipart(frames: [try Frame([0x4D, 0x4D, 0x4F, 0x45, 2, 0, 0xFF, 0xFF])])
         #expect(throws: WireError.unexpected(type: 0xFFFF)) { try WorkerMessage(decoding: unknown) }
         let foreign = Multipart(frames: [try Frame(Array("GET / HTTP/1.1".utf8))])
         #expect(throws: WireError.self) { try WorkerMessage(decoding: foreign) }

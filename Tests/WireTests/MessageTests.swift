@@ -6,7 +6,7 @@ import Testing
 @Suite struct MessageTests {
     @Test func headerIsEightLittleEndianBytes() throws {
         let bytes = ProtocolHeader(.tile).bytes
-        #expect(bytes == [0x4D, 0x4D, 0x4F, 0x45, 1, 0, 0x13, 0])
+        #expect(bytes == [0x4D, 0x4D, 0x4F, 0x45, 2, 0, 0x13, 0])
         let read = try bytes.withUnsafeBytes { bytes throws(WireError) in try ProtocolHeader(bytes) }
         #expect(read == ProtocolHeader(.tile))
     }
@@ -27,13 +27,13 @@ import Testing
         let rows = try matrix(3, 16)
         let tile = Tile(
             epoch: .max, tile: 7, attempt: 2, layer: 4, expert: 1, deadlineMilliseconds: 1500, factors: [1, 0.25, -3],
-            metaFactors: [0.5, 1, 1], payload: try Payload(rows))
+            metaFactors: [0.5, 1, 1], metaOnly: true, payload: try Payload(rows))
         guard case .tile(let read) = try CoordinatorMessage(decoding: transmitted(CoordinatorMessage.tile(tile).encoded())) else {
             Issue.record("no Tile")
             return
         }
         #expect(read.epoch == .max && read.tile == 7 && read.attempt == 2 && read.layer == 4 && read.expert == 1)
-        #expect(read.deadlineMilliseconds == 1500 && read.factors == tile.factors && read.metaFactors == tile.metaFactors)
+        #expect(read.deadlineMilliseconds == 1500 && read.factors == tile.factors && read.metaFactors == tile.metaFactors && read.metaOnly)
         let tensor = try read.payload.tensor()
         #expect(tensor.shape == [3, 16])
         #expect(bytes(of: tensor) == bytes(of: rows))
@@ -118,15 +118,83 @@ import Testing
             workers: [
                 .init(
                     name: "w", run: "00ff", experts: [0, 1], places: 24, outstandingTiles: 1, outstandingRows: 256,
-                    tilesDone: 1 << 40, rowsDone: 9, silentMilliseconds: 17)
+                    tilesDone: 1 << 40, rowsDone: 9, silentMilliseconds: 17, isLeaving: true, isStuck: true, rowsPerSecond: 12.5, pace: 1.5)
             ],
             workersTotal: 1, waitingTiles: 2, runningRequests: 3, waitingRequests: 4, counters: ["a": 1, "b": .max],
-            domains: ["CT", "MRI"], modelDigest: "00ff")
+            domains: ["CT", "MRI"], modelDigest: "00ff",
+            experts: [
+                .init(
+                    expert: 1, replicas: 2, rowsDone: 1 << 40, rowsPerSecond: 1.5, waitingTiles: 3, outstandingRows: 4,
+                    roundTrip: .init(p50: 1, p99: 2), compute: .init(p50: 0.5, p99: 0.75))
+            ],
+            draining: true, waits: .init(p50: 3, p99: 4), longestWait: 5)
         guard case .status(let again) = try CoordinatorReply(decoding: transmitted(CoordinatorReply.status(status).encoded())) else {
             Issue.record("no StatusReply")
             return
         }
         #expect(again == status)
+    }
+
+    @Test func changesOfHoldingsCross() throws {
+        let changed = HoldingsChanged(
+            epoch: .max, holdings: [.init(layer: 1, expert: 2, digest: try digest(3))], metas: [.init(layer: 1, digest: try digest(4))])
+        guard case .holdings(let read) = try WorkerMessage(decoding: transmitted(WorkerMessage.holdings(changed).encoded())) else {
+            Issue.record("no Holdings")
+            return
+        }
+        #expect(read == changed)
+        let unready = Unready(epoch: 3, reason: "out")
+        guard case .unready(let left) = try WorkerMessage(decoding: transmitted(WorkerMessage.unready(unready).encoded())) else {
+            Issue.record("no Unready")
+            return
+        }
+        #expect(left == unready)
+        for failure in [nil, "no room"] {
+            let assigned = Assigned(epoch: 3, assignment: .max, failure: failure)
+            guard case .assigned(let read) = try WorkerMessage(decoding: transmitted(WorkerMessage.assigned(assigned).encoded())) else {
+                Issue.record("no Assigned")
+                return
+            }
+            #expect(read == assigned)
+        }
+    }
+
+    @Test func ordersToWorkersCross() throws {
+        let assign = Assign(epoch: 1, assignment: .max, add: [2, 3], drop: [4095])
+        guard case .assign(let read) = try CoordinatorMessage(decoding: transmitted(CoordinatorMessage.assign(assign).encoded())) else {
+            Issue.record("no Assign")
+            return
+        }
+        #expect(read == assign)
+        let forget = Forget(epoch: 1, tile: .max, attempt: 3)
+        guard case .forget(let again) = try CoordinatorMessage(decoding: transmitted(CoordinatorMessage.forget(forget).encoded())) else {
+            Issue.record("no Forget")
+            return
+        }
+        #expect(again == forget)
+    }
+
+    @Test func assignmentsAndAdviceCrossBetweenClientAndCoordinator() throws {
+        let assign = AssignExperts(inquiry: 7, worker: "wörker", add: [0], drop: [1, 2])
+        guard case .assign(let read) = try ClientMessage(decoding: transmitted(ClientMessage.assign(assign).encoded())) else {
+            Issue.record("no AssignExperts")
+            return
+        }
+        #expect(read == assign)
+        let reply = AssignReply(inquiry: 7, failure: "no such worker", experts: [1, 3])
+        guard case .assigned(let again) = try CoordinatorReply(decoding: transmitted(CoordinatorReply.assigned(reply).encoded())) else {
+            Issue.record("no AssignReply")
+            return
+        }
+        #expect(again == reply)
+        for advice in [nil, 250] {
+            let refusal = Refusal(request: "r", code: "overloaded", reason: "later", retryAfterMilliseconds: advice)
+            guard case .refused(let read) = try CoordinatorReply(decoding: transmitted(CoordinatorReply.refused(refusal).encoded())) else {
+                Issue.record("no Refused")
+                return
+            }
+            #expect(read == refusal)
+        }
     }
 
     @Test func longHistoriesAreSplitIntoMessagesThatFit() throws {

@@ -25,9 +25,12 @@ typedef struct Medmoe__Client__Cancel Medmoe__Client__Cancel;
 typedef struct Medmoe__Client__ClientBeat Medmoe__Client__ClientBeat;
 typedef struct Medmoe__Client__Status Medmoe__Client__Status;
 typedef struct Medmoe__Client__WorkerStatus Medmoe__Client__WorkerStatus;
+typedef struct Medmoe__Client__ExpertStatus Medmoe__Client__ExpertStatus;
 typedef struct Medmoe__Client__Place Medmoe__Client__Place;
 typedef struct Medmoe__Client__Counter Medmoe__Client__Counter;
 typedef struct Medmoe__Client__StatusReply Medmoe__Client__StatusReply;
+typedef struct Medmoe__Client__AssignExperts Medmoe__Client__AssignExperts;
+typedef struct Medmoe__Client__AssignReply Medmoe__Client__AssignReply;
 
 
 /* --- enums --- */
@@ -196,10 +199,14 @@ struct  Medmoe__Client__Refused
    * for people
    */
   ProtobufCBinaryData reason;
+  /*
+   * asking again may help after this time; 0: no such advice
+   */
+  uint32_t retry_after_milliseconds;
 };
 #define MEDMOE__CLIENT__REFUSED__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&medmoe__client__refused__descriptor) \
-    , {0,NULL}, {0,NULL}, {0,NULL} }
+    , {0,NULL}, {0,NULL}, {0,NULL}, 0 }
 
 
 /*
@@ -267,10 +274,51 @@ struct  Medmoe__Client__WorkerStatus
   uint64_t tiles_done;
   uint64_t rows_done;
   uint32_t silent_milliseconds;
+  /*
+   * finishes what it has, takes nothing new
+   */
+  protobuf_c_boolean leaving;
+  /*
+   * owes a reply for much too long: gets nothing while others hold its experts
+   */
+  protobuf_c_boolean stuck;
+  /*
+   * of the last seconds
+   */
+  double rows_per_second;
+  /*
+   * time it takes for a tile beside the other workers: 1 is usual, 2 twice as long
+   */
+  double pace;
 };
 #define MEDMOE__CLIENT__WORKER_STATUS__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&medmoe__client__worker_status__descriptor) \
-    , {0,NULL}, {0,NULL}, 0,NULL, 0, 0, 0, 0, 0, 0 }
+    , {0,NULL}, {0,NULL}, 0,NULL, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
+
+
+/*
+ * One domain expert over all mixture layers. Times are of the last minute, in milliseconds.
+ */
+struct  Medmoe__Client__ExpertStatus
+{
+  ProtobufCMessage base;
+  uint32_t expert;
+  /*
+   * workers that hold it in every mixture layer that has it
+   */
+  uint32_t replicas;
+  uint64_t rows_done;
+  double rows_per_second;
+  uint32_t waiting_tiles;
+  uint32_t outstanding_rows;
+  double round_trip_p50;
+  double round_trip_p99;
+  double compute_p50;
+  double compute_p99;
+};
+#define MEDMOE__CLIENT__EXPERT_STATUS__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&medmoe__client__expert_status__descriptor) \
+    , 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
 
 
 struct  Medmoe__Client__Place
@@ -332,10 +380,72 @@ struct  Medmoe__Client__StatusReply
    * hexadecimal
    */
   ProtobufCBinaryData model_digest;
+  size_t n_experts;
+  Medmoe__Client__ExpertStatus **experts;
+  /*
+   * takes no new requests
+   */
+  protobuf_c_boolean draining;
+  /*
+   * milliseconds that a step waited for its experts, in the last minute
+   */
+  double wait_p50;
+  double wait_p99;
+  /*
+   * ever
+   */
+  double wait_longest;
 };
 #define MEDMOE__CLIENT__STATUS_REPLY__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&medmoe__client__status_reply__descriptor) \
-    , 0, {0,NULL}, 0, 0,NULL, 0,NULL, 0, 0, 0, 0, 0,NULL, 0,NULL, {0,NULL} }
+    , 0, {0,NULL}, 0, 0,NULL, 0,NULL, 0, 0, 0, 0, 0,NULL, 0,NULL, {0,NULL}, 0,NULL, 0, 0, 0, 0 }
+
+
+/*
+ * Client to coordinator: let a worker load and unload experts while it serves.
+ */
+struct  Medmoe__Client__AssignExperts
+{
+  ProtobufCMessage base;
+  /*
+   * returned in the reply
+   */
+  uint64_t inquiry;
+  /*
+   * its name, or the beginning of its run
+   */
+  ProtobufCBinaryData worker;
+  size_t n_add;
+  uint32_t *add;
+  size_t n_drop;
+  uint32_t *drop;
+};
+#define MEDMOE__CLIENT__ASSIGN_EXPERTS__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&medmoe__client__assign_experts__descriptor) \
+    , 0, {0,NULL}, 0,NULL, 0,NULL }
+
+
+/*
+ * Coordinator to client: how it ended.
+ */
+struct  Medmoe__Client__AssignReply
+{
+  ProtobufCMessage base;
+  uint64_t inquiry;
+  protobuf_c_boolean done;
+  /*
+   * when it was not done
+   */
+  ProtobufCBinaryData reason;
+  /*
+   * what the worker holds now
+   */
+  size_t n_experts;
+  uint32_t *experts;
+};
+#define MEDMOE__CLIENT__ASSIGN_REPLY__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&medmoe__client__assign_reply__descriptor) \
+    , 0, 0, {0,NULL}, 0,NULL }
 
 
 /* Medmoe__Client__Turn methods */
@@ -528,6 +638,25 @@ Medmoe__Client__WorkerStatus *
 void   medmoe__client__worker_status__free_unpacked
                      (Medmoe__Client__WorkerStatus *message,
                       ProtobufCAllocator *allocator);
+/* Medmoe__Client__ExpertStatus methods */
+void   medmoe__client__expert_status__init
+                     (Medmoe__Client__ExpertStatus         *message);
+size_t medmoe__client__expert_status__get_packed_size
+                     (const Medmoe__Client__ExpertStatus   *message);
+size_t medmoe__client__expert_status__pack
+                     (const Medmoe__Client__ExpertStatus   *message,
+                      uint8_t             *out);
+size_t medmoe__client__expert_status__pack_to_buffer
+                     (const Medmoe__Client__ExpertStatus   *message,
+                      ProtobufCBuffer     *buffer);
+Medmoe__Client__ExpertStatus *
+       medmoe__client__expert_status__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   medmoe__client__expert_status__free_unpacked
+                     (Medmoe__Client__ExpertStatus *message,
+                      ProtobufCAllocator *allocator);
 /* Medmoe__Client__Place methods */
 void   medmoe__client__place__init
                      (Medmoe__Client__Place         *message);
@@ -585,6 +714,44 @@ Medmoe__Client__StatusReply *
 void   medmoe__client__status_reply__free_unpacked
                      (Medmoe__Client__StatusReply *message,
                       ProtobufCAllocator *allocator);
+/* Medmoe__Client__AssignExperts methods */
+void   medmoe__client__assign_experts__init
+                     (Medmoe__Client__AssignExperts         *message);
+size_t medmoe__client__assign_experts__get_packed_size
+                     (const Medmoe__Client__AssignExperts   *message);
+size_t medmoe__client__assign_experts__pack
+                     (const Medmoe__Client__AssignExperts   *message,
+                      uint8_t             *out);
+size_t medmoe__client__assign_experts__pack_to_buffer
+                     (const Medmoe__Client__AssignExperts   *message,
+                      ProtobufCBuffer     *buffer);
+Medmoe__Client__AssignExperts *
+       medmoe__client__assign_experts__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   medmoe__client__assign_experts__free_unpacked
+                     (Medmoe__Client__AssignExperts *message,
+                      ProtobufCAllocator *allocator);
+/* Medmoe__Client__AssignReply methods */
+void   medmoe__client__assign_reply__init
+                     (Medmoe__Client__AssignReply         *message);
+size_t medmoe__client__assign_reply__get_packed_size
+                     (const Medmoe__Client__AssignReply   *message);
+size_t medmoe__client__assign_reply__pack
+                     (const Medmoe__Client__AssignReply   *message,
+                      uint8_t             *out);
+size_t medmoe__client__assign_reply__pack_to_buffer
+                     (const Medmoe__Client__AssignReply   *message,
+                      ProtobufCBuffer     *buffer);
+Medmoe__Client__AssignReply *
+       medmoe__client__assign_reply__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   medmoe__client__assign_reply__free_unpacked
+                     (Medmoe__Client__AssignReply *message,
+                      ProtobufCAllocator *allocator);
 /* --- per-message closures --- */
 
 typedef void (*Medmoe__Client__Turn_Closure)
@@ -617,6 +784,9 @@ typedef void (*Medmoe__Client__Status_Closure)
 typedef void (*Medmoe__Client__WorkerStatus_Closure)
                  (const Medmoe__Client__WorkerStatus *message,
                   void *closure_data);
+typedef void (*Medmoe__Client__ExpertStatus_Closure)
+                 (const Medmoe__Client__ExpertStatus *message,
+                  void *closure_data);
 typedef void (*Medmoe__Client__Place_Closure)
                  (const Medmoe__Client__Place *message,
                   void *closure_data);
@@ -625,6 +795,12 @@ typedef void (*Medmoe__Client__Counter_Closure)
                   void *closure_data);
 typedef void (*Medmoe__Client__StatusReply_Closure)
                  (const Medmoe__Client__StatusReply *message,
+                  void *closure_data);
+typedef void (*Medmoe__Client__AssignExperts_Closure)
+                 (const Medmoe__Client__AssignExperts *message,
+                  void *closure_data);
+typedef void (*Medmoe__Client__AssignReply_Closure)
+                 (const Medmoe__Client__AssignReply *message,
                   void *closure_data);
 
 /* --- services --- */
@@ -645,9 +821,12 @@ extern const ProtobufCMessageDescriptor medmoe__client__cancel__descriptor;
 extern const ProtobufCMessageDescriptor medmoe__client__client_beat__descriptor;
 extern const ProtobufCMessageDescriptor medmoe__client__status__descriptor;
 extern const ProtobufCMessageDescriptor medmoe__client__worker_status__descriptor;
+extern const ProtobufCMessageDescriptor medmoe__client__expert_status__descriptor;
 extern const ProtobufCMessageDescriptor medmoe__client__place__descriptor;
 extern const ProtobufCMessageDescriptor medmoe__client__counter__descriptor;
 extern const ProtobufCMessageDescriptor medmoe__client__status_reply__descriptor;
+extern const ProtobufCMessageDescriptor medmoe__client__assign_experts__descriptor;
+extern const ProtobufCMessageDescriptor medmoe__client__assign_reply__descriptor;
 
 PROTOBUF_C__END_DECLS
 

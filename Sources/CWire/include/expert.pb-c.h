@@ -18,9 +18,14 @@ PROTOBUF_C__BEGIN_DECLS
 typedef struct Medmoe__Expert__Holding Medmoe__Expert__Holding;
 typedef struct Medmoe__Expert__MetaHolding Medmoe__Expert__MetaHolding;
 typedef struct Medmoe__Expert__Hello Medmoe__Expert__Hello;
+typedef struct Medmoe__Expert__Holdings Medmoe__Expert__Holdings;
+typedef struct Medmoe__Expert__Unready Medmoe__Expert__Unready;
+typedef struct Medmoe__Expert__Assign Medmoe__Expert__Assign;
+typedef struct Medmoe__Expert__Assigned Medmoe__Expert__Assigned;
 typedef struct Medmoe__Expert__Welcome Medmoe__Expert__Welcome;
 typedef struct Medmoe__Expert__Rejected Medmoe__Expert__Rejected;
 typedef struct Medmoe__Expert__Tile Medmoe__Expert__Tile;
+typedef struct Medmoe__Expert__Forget Medmoe__Expert__Forget;
 typedef struct Medmoe__Expert__TileDone Medmoe__Expert__TileDone;
 typedef struct Medmoe__Expert__TileFailed Medmoe__Expert__TileFailed;
 typedef struct Medmoe__Expert__Goodbye Medmoe__Expert__Goodbye;
@@ -58,7 +63,11 @@ typedef enum _Medmoe__Expert__TileFailure {
   MEDMOE__EXPERT__TILE_FAILURE__TILE_FAILURE_QUEUE_FULL = 3,
   MEDMOE__EXPERT__TILE_FAILURE__TILE_FAILURE_EXPIRED = 4,
   MEDMOE__EXPERT__TILE_FAILURE__TILE_FAILURE_COMPUTE = 5,
-  MEDMOE__EXPERT__TILE_FAILURE__TILE_FAILURE_LEAVING = 6
+  MEDMOE__EXPERT__TILE_FAILURE__TILE_FAILURE_LEAVING = 6,
+  /*
+   * as the coordinator asked
+   */
+  MEDMOE__EXPERT__TILE_FAILURE__TILE_FAILURE_FORGOTTEN = 7
     PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(MEDMOE__EXPERT__TILE_FAILURE)
 } Medmoe__Expert__TileFailure;
 
@@ -122,10 +131,85 @@ struct  Medmoe__Expert__Hello
   Medmoe__Expert__Holding **holdings;
   size_t n_metas;
   Medmoe__Expert__MetaHolding **metas;
+  /*
+   * a row's result does not depend on the other rows of its tile, so tiles may be split
+   */
+  protobuf_c_boolean rows_independent;
 };
 #define MEDMOE__EXPERT__HELLO__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&medmoe__expert__hello__descriptor) \
-    , {0,NULL}, {0,NULL}, 0, MEDMOE__EXPERT__NUMBER__NUMBER_UNKNOWN, 0,NULL, 0,NULL }
+    , {0,NULL}, {0,NULL}, 0, MEDMOE__EXPERT__NUMBER__NUMBER_UNKNOWN, 0,NULL, 0,NULL, 0 }
+
+
+/*
+ * Worker to coordinator: from now on it holds these, instead of what it said before.
+ */
+struct  Medmoe__Expert__Holdings
+{
+  ProtobufCMessage base;
+  uint64_t epoch;
+  size_t n_holdings;
+  Medmoe__Expert__Holding **holdings;
+  size_t n_metas;
+  Medmoe__Expert__MetaHolding **metas;
+};
+#define MEDMOE__EXPERT__HOLDINGS__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&medmoe__expert__holdings__descriptor) \
+    , 0, 0,NULL, 0,NULL }
+
+
+/*
+ * Worker to coordinator: it finishes what it has and takes nothing new; a goodbye follows.
+ */
+struct  Medmoe__Expert__Unready
+{
+  ProtobufCMessage base;
+  uint64_t epoch;
+  ProtobufCBinaryData reason;
+};
+#define MEDMOE__EXPERT__UNREADY__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&medmoe__expert__unready__descriptor) \
+    , 0, {0,NULL} }
+
+
+/*
+ * Coordinator to worker: load and unload experts (in every mixture layer that has them) while serving.
+ */
+struct  Medmoe__Expert__Assign
+{
+  ProtobufCMessage base;
+  uint64_t epoch;
+  /*
+   * returned in Assigned
+   */
+  uint64_t assignment;
+  size_t n_add;
+  uint32_t *add;
+  size_t n_drop;
+  uint32_t *drop;
+};
+#define MEDMOE__EXPERT__ASSIGN__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&medmoe__expert__assign__descriptor) \
+    , 0, 0, 0,NULL, 0,NULL }
+
+
+/*
+ * Worker to coordinator: how an assignment ended. When it changed anything, Holdings came before.
+ */
+struct  Medmoe__Expert__Assigned
+{
+  ProtobufCMessage base;
+  uint64_t epoch;
+  uint64_t assignment;
+  protobuf_c_boolean done;
+  /*
+   * when it was not done
+   */
+  ProtobufCBinaryData reason;
+};
+#define MEDMOE__EXPERT__ASSIGNED__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&medmoe__expert__assigned__descriptor) \
+    , 0, 0, 0, {0,NULL} }
 
 
 /*
@@ -194,10 +278,29 @@ struct  Medmoe__Expert__Tile
    */
   size_t n_meta_factors;
   float *meta_factors;
+  /*
+   * the domain expert is not wanted: nobody holds it
+   */
+  protobuf_c_boolean meta_only;
 };
 #define MEDMOE__EXPERT__TILE__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&medmoe__expert__tile__descriptor) \
-    , 0, 0, 0, 0, 0, 0, 0, MEDMOE__EXPERT__NUMBER__NUMBER_UNKNOWN, 0, 0,NULL, 0,NULL }
+    , 0, 0, 0, 0, 0, 0, 0, MEDMOE__EXPERT__NUMBER__NUMBER_UNKNOWN, 0, 0,NULL, 0,NULL, 0 }
+
+
+/*
+ * Coordinator to worker: nobody waits for this tile any more. If it has not begun, it is answered with FORGOTTEN.
+ */
+struct  Medmoe__Expert__Forget
+{
+  ProtobufCMessage base;
+  uint64_t epoch;
+  uint64_t tile;
+  uint32_t attempt;
+};
+#define MEDMOE__EXPERT__FORGET__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&medmoe__expert__forget__descriptor) \
+    , 0, 0, 0 }
 
 
 /*
@@ -307,6 +410,82 @@ Medmoe__Expert__Hello *
 void   medmoe__expert__hello__free_unpacked
                      (Medmoe__Expert__Hello *message,
                       ProtobufCAllocator *allocator);
+/* Medmoe__Expert__Holdings methods */
+void   medmoe__expert__holdings__init
+                     (Medmoe__Expert__Holdings         *message);
+size_t medmoe__expert__holdings__get_packed_size
+                     (const Medmoe__Expert__Holdings   *message);
+size_t medmoe__expert__holdings__pack
+                     (const Medmoe__Expert__Holdings   *message,
+                      uint8_t             *out);
+size_t medmoe__expert__holdings__pack_to_buffer
+                     (const Medmoe__Expert__Holdings   *message,
+                      ProtobufCBuffer     *buffer);
+Medmoe__Expert__Holdings *
+       medmoe__expert__holdings__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   medmoe__expert__holdings__free_unpacked
+                     (Medmoe__Expert__Holdings *message,
+                      ProtobufCAllocator *allocator);
+/* Medmoe__Expert__Unready methods */
+void   medmoe__expert__unready__init
+                     (Medmoe__Expert__Unready         *message);
+size_t medmoe__expert__unready__get_packed_size
+                     (const Medmoe__Expert__Unready   *message);
+size_t medmoe__expert__unready__pack
+                     (const Medmoe__Expert__Unready   *message,
+                      uint8_t             *out);
+size_t medmoe__expert__unready__pack_to_buffer
+                     (const Medmoe__Expert__Unready   *message,
+                      ProtobufCBuffer     *buffer);
+Medmoe__Expert__Unready *
+       medmoe__expert__unready__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   medmoe__expert__unready__free_unpacked
+                     (Medmoe__Expert__Unready *message,
+                      ProtobufCAllocator *allocator);
+/* Medmoe__Expert__Assign methods */
+void   medmoe__expert__assign__init
+                     (Medmoe__Expert__Assign         *message);
+size_t medmoe__expert__assign__get_packed_size
+                     (const Medmoe__Expert__Assign   *message);
+size_t medmoe__expert__assign__pack
+                     (const Medmoe__Expert__Assign   *message,
+                      uint8_t             *out);
+size_t medmoe__expert__assign__pack_to_buffer
+                     (const Medmoe__Expert__Assign   *message,
+                      ProtobufCBuffer     *buffer);
+Medmoe__Expert__Assign *
+       medmoe__expert__assign__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   medmoe__expert__assign__free_unpacked
+                     (Medmoe__Expert__Assign *message,
+                      ProtobufCAllocator *allocator);
+/* Medmoe__Expert__Assigned methods */
+void   medmoe__expert__assigned__init
+                     (Medmoe__Expert__Assigned         *message);
+size_t medmoe__expert__assigned__get_packed_size
+                     (const Medmoe__Expert__Assigned   *message);
+size_t medmoe__expert__assigned__pack
+                     (const Medmoe__Expert__Assigned   *message,
+                      uint8_t             *out);
+size_t medmoe__expert__assigned__pack_to_buffer
+                     (const Medmoe__Expert__Assigned   *message,
+                      ProtobufCBuffer     *buffer);
+Medmoe__Expert__Assigned *
+       medmoe__expert__assigned__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   medmoe__expert__assigned__free_unpacked
+                     (Medmoe__Expert__Assigned *message,
+                      ProtobufCAllocator *allocator);
 /* Medmoe__Expert__Welcome methods */
 void   medmoe__expert__welcome__init
                      (Medmoe__Expert__Welcome         *message);
@@ -363,6 +542,25 @@ Medmoe__Expert__Tile *
                       const uint8_t       *data);
 void   medmoe__expert__tile__free_unpacked
                      (Medmoe__Expert__Tile *message,
+                      ProtobufCAllocator *allocator);
+/* Medmoe__Expert__Forget methods */
+void   medmoe__expert__forget__init
+                     (Medmoe__Expert__Forget         *message);
+size_t medmoe__expert__forget__get_packed_size
+                     (const Medmoe__Expert__Forget   *message);
+size_t medmoe__expert__forget__pack
+                     (const Medmoe__Expert__Forget   *message,
+                      uint8_t             *out);
+size_t medmoe__expert__forget__pack_to_buffer
+                     (const Medmoe__Expert__Forget   *message,
+                      ProtobufCBuffer     *buffer);
+Medmoe__Expert__Forget *
+       medmoe__expert__forget__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   medmoe__expert__forget__free_unpacked
+                     (Medmoe__Expert__Forget *message,
                       ProtobufCAllocator *allocator);
 /* Medmoe__Expert__TileDone methods */
 void   medmoe__expert__tile_done__init
@@ -432,6 +630,18 @@ typedef void (*Medmoe__Expert__MetaHolding_Closure)
 typedef void (*Medmoe__Expert__Hello_Closure)
                  (const Medmoe__Expert__Hello *message,
                   void *closure_data);
+typedef void (*Medmoe__Expert__Holdings_Closure)
+                 (const Medmoe__Expert__Holdings *message,
+                  void *closure_data);
+typedef void (*Medmoe__Expert__Unready_Closure)
+                 (const Medmoe__Expert__Unready *message,
+                  void *closure_data);
+typedef void (*Medmoe__Expert__Assign_Closure)
+                 (const Medmoe__Expert__Assign *message,
+                  void *closure_data);
+typedef void (*Medmoe__Expert__Assigned_Closure)
+                 (const Medmoe__Expert__Assigned *message,
+                  void *closure_data);
 typedef void (*Medmoe__Expert__Welcome_Closure)
                  (const Medmoe__Expert__Welcome *message,
                   void *closure_data);
@@ -440,6 +650,9 @@ typedef void (*Medmoe__Expert__Rejected_Closure)
                   void *closure_data);
 typedef void (*Medmoe__Expert__Tile_Closure)
                  (const Medmoe__Expert__Tile *message,
+                  void *closure_data);
+typedef void (*Medmoe__Expert__Forget_Closure)
+                 (const Medmoe__Expert__Forget *message,
                   void *closure_data);
 typedef void (*Medmoe__Expert__TileDone_Closure)
                  (const Medmoe__Expert__TileDone *message,
@@ -462,9 +675,14 @@ extern const ProtobufCEnumDescriptor    medmoe__expert__tile_failure__descriptor
 extern const ProtobufCMessageDescriptor medmoe__expert__holding__descriptor;
 extern const ProtobufCMessageDescriptor medmoe__expert__meta_holding__descriptor;
 extern const ProtobufCMessageDescriptor medmoe__expert__hello__descriptor;
+extern const ProtobufCMessageDescriptor medmoe__expert__holdings__descriptor;
+extern const ProtobufCMessageDescriptor medmoe__expert__unready__descriptor;
+extern const ProtobufCMessageDescriptor medmoe__expert__assign__descriptor;
+extern const ProtobufCMessageDescriptor medmoe__expert__assigned__descriptor;
 extern const ProtobufCMessageDescriptor medmoe__expert__welcome__descriptor;
 extern const ProtobufCMessageDescriptor medmoe__expert__rejected__descriptor;
 extern const ProtobufCMessageDescriptor medmoe__expert__tile__descriptor;
+extern const ProtobufCMessageDescriptor medmoe__expert__forget__descriptor;
 extern const ProtobufCMessageDescriptor medmoe__expert__tile_done__descriptor;
 extern const ProtobufCMessageDescriptor medmoe__expert__tile_failed__descriptor;
 extern const ProtobufCMessageDescriptor medmoe__expert__goodbye__descriptor;

@@ -114,7 +114,7 @@ public struct ClientMachine {
 
     private mutating func take(_ reply: CoordinatorReply) {
         switch reply {
-        case .beat, .probe: break
+        case .beat, .probe, .assigned: break
         case .tokens(let tokens): for question in questions(of: tokens.request) { pass(tokens, to: question) }
         case .done(let done):
             for question in questions(of: done.request) {

@@ -104,7 +104,7 @@ extension AnswerError {
     /// A refusal as it came over the wire; a code that this side does not know stays readable in the reason.
     init(_ refusal: Refusal) {
         if let code = Code(rawValue: refusal.code) {
-            self.init(code, refusal.reason)
+            self.init(code, refusal.reason, retryAfter: refusal.retryAfterMilliseconds.map { .milliseconds($0) })
         } else {
             self.init(.internal, "\(refusal.code): \(refusal.reason)")
         }
@@ -116,10 +116,11 @@ extension AnswerError {
         case let error as AnswerError: self = error
         case let error as DispatchError:
             let code: Code = switch error {
-            case .expertsLost: .expertsLost
+            case .expertsLost, .uncovered: .expertsLost
             case .deadline: .deadline
             case .rejected: .internal
             case .cancelled: .cancelled
+            case .overloaded: .overloaded
             }
             self.init(code, error.description)
         case is CancellationError: self.init(.cancelled, "the request was cancelled")

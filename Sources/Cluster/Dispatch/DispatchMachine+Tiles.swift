@@ -173,7 +173,7 @@ extension DispatchMachine {
             return
         }
         switch failed.code {
-        case .queueFull, .expired:
+        case .queueFull, .expired, .forgotten:
             // No fault of the tile. It may go there again, but not at once.
             workers[peer]?.pausedUntil = now + configuration.probe
             tiles[failed.tile]?.worker = nil

@@ -11,6 +11,23 @@ public struct TicketID: Sendable, Hashable {
     public init(_ value: UInt64) { self.value = value }
 }
 
+/// Names an assignment of experts to a worker.
+public struct AssignmentID: Sendable, Hashable {
+    public let value: UInt64
+
+    public init(_ value: UInt64) { self.value = value }
+}
+
+/// What happens to tiles whose expert nobody holds.
+public enum MissingExpertPolicy: String, Sendable, Hashable, CaseIterable {
+    /// They wait, until their request's deadline at most.
+    case wait
+    /// Their request fails at once.
+    case fail
+    /// The meta expert answers alone, and the answer is marked as degraded.
+    case metaOnly = "meta-only"
+}
+
 /// What a state machine wants written to the log.
 public enum Note: Sendable, Hashable {
     case info(String)
@@ -45,6 +62,10 @@ public struct DispatchMachine {
         /// Tiles that may wait for a worker.
         public var mostWaitingTiles = 4096
         public var mostWorkers = 1024
+        /// What happens to tiles whose expert nobody has held for `patience`.
+        public var onMissingExpert = MissingExpertPolicy.wait
+        /// How long an expert may be missing while a worker is replaced, before anybody is told.
+        public var patience: Duration = .milliseconds(500)
         /// A worker whose reply is overdue by this much after the deadline loses its session, and with it what it owes.
         public var overdue: Duration = .seconds(30)
         /// The first session and the first tile. Random, so that nothing from before a restart looks current.
@@ -73,8 +94,10 @@ public struct DispatchMachine {
         case malformed(PeerIdentity, WireError)
         /// Sending to a peer failed: it is gone, or does not read.
         case unreachable(PeerIdentity)
-        case submit(TicketID, [ExpertTile], deadline: Moment)
+        case submit(TicketID, [ExpertTile], deadline: Moment, whenUncovered: WhenUncovered = .wait)
         case cancel(TicketID)
+        /// A worker (by name, or by the beginning of its run) is to load and unload experts.
+        case assign(AssignmentID, worker: String, add: [Int], drop: [Int])
         /// Time passed.
         case tick
     }
@@ -82,6 +105,8 @@ public struct DispatchMachine {
     public enum Directive {
         case send(PeerIdentity, CoordinatorMessage)
         case finish(TicketID, Result<[TileResult], DispatchError>)
+        /// An assignment ended: done, or why not; and the indices of the experts that the worker holds now.
+        case assigned(AssignmentID, failure: String?, experts: [Int])
         case note(Note)
     }
 
@@ -117,14 +142,15 @@ public struct DispatchMachine {
             }
             workers[peer]?.lastHeard = now
             switch message {
-            case .hello, .beat: break
+            case .hello, .beat, .holdings, .unready, .assigned: break
             case .tileDone(let done): take(done, from: peer, now: now)
             case .tileFailed(let failed): take(failed, from: peer, now: now)
             case .goodbye(let reason): lose(peer, because: "it said goodbye: \(reason)", now: now)
             }
         case .malformed(let peer, let error): distrust(peer, error, now: now)
         case .unreachable(let peer): lose(peer, because: "it cannot be reached", now: now)
-        case .submit(let ticket, let tiles, let deadline): submit(ticket, tiles, deadline: deadline, now: now)
+        case .submit(let ticket, let tiles, let deadline, _): submit(ticket, tiles, deadline: deadline, now: now)
+        case .assign(let id, _, _, _): directives.append(.assigned(id, failure: "assignments are not served yet", experts: []))
         case .cancel(let ticket): if tickets[ticket] != nil { finish(ticket, .failure(.cancelled)) }
         case .tick: tick(now: now)
         }

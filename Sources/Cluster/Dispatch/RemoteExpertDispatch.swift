@@ -11,10 +11,10 @@ public final class RemoteExpertDispatch: ExpertDispatch {
 
     init(_ loop: SocketLoop<CoordinatorLoop.Command>) { self.loop = loop }
 
-    public func submit(_ tiles: [ExpertTile], deadline: ContinuousClock.Instant) -> any DispatchTicket {
+    public func submit(_ tiles: [ExpertTile], deadline: ContinuousClock.Instant, whenUncovered: WhenUncovered) -> any DispatchTicket {
         let id = TicketID(next.wrappingAdd(1, ordering: .relaxed).newValue)
         let ticket = RemoteTicket { [loop] in loop.post(.cancel(id)) }
-        if !loop.post(.submit(id, tiles, deadline, ticket)) { ticket.finish(.failure(.cancelled)) }
+        if !loop.post(.submit(id, tiles, deadline, whenUncovered, ticket)) { ticket.finish(.failure(.cancelled)) }
         return ticket
     }
 }

@@ -93,6 +93,7 @@ public struct ClientSessions {
             case .ask(let ask): take(ask, from: peer, now: now)
             case .cancel(let request): leave(request, peer)
             case .beat(let requests): answerBeat(of: peer, requests)
+            case .assign: break
             case .status(let inquiry): directives.append(.status(peer, inquiry: inquiry))
             }
         case .malformed(let peer, let error):

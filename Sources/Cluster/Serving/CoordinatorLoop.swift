@@ -5,7 +5,7 @@ import Wire
 /// Runs a `DispatchMachine` and `ClientSessions` on the I/O thread.
 final class CoordinatorLoop: SocketLoopBody {
     enum Command: Sendable {
-        case submit(TicketID, [ExpertTile], ContinuousClock.Instant, RemoteTicket)
+        case submit(TicketID, [ExpertTile], ContinuousClock.Instant, WhenUncovered, RemoteTicket)
         case cancel(TicketID)
         case serve(any AnswerEngine)
         case token(RunID, id: Int, text: String)
@@ -57,9 +57,9 @@ final class CoordinatorLoop: SocketLoopBody {
 
     func perform(_ command: Command) {
         switch command {
-        case .submit(let id, let tiles, let deadline, let ticket):
+        case .submit(let id, let tiles, let deadline, let whenUncovered, let ticket):
             tickets[id] = ticket
-            handle(.submit(id, tiles, deadline: deadline))
+            handle(.submit(id, tiles, deadline: deadline, whenUncovered: whenUncovered))
         case .cancel(let id): handle(.cancel(id))
         case .serve(let engine):
             self.engine = engine
@@ -132,6 +132,7 @@ final class CoordinatorLoop: SocketLoopBody {
             case .send(let peer, let message):
                 if !send(message, to: peer) { handle(DispatchMachine.Event.unreachable(peer)) }
             case .finish(let ticket, let result): tickets.removeValue(forKey: ticket)?.finish(result)
+            case .assigned: break
             case .note(let note): logger.log(note)
             }
         }

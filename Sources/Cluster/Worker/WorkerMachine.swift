@@ -114,7 +114,7 @@ public struct WorkerMachine {
     private mutating func take(_ message: CoordinatorMessage, _ link: Int, now: Moment) {
         links[link].lastHeard = now
         switch message {
-        case .beat, .probe: break
+        case .beat, .probe, .forget, .assign: break
         case .welcome(let welcome):
             guard !isLeaving else { break }
             drop(link)

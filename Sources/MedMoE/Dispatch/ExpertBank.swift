@@ -51,14 +51,15 @@ public struct ExpertBank: Sendable {
     ///
     /// - Throws: `DispatchError.rejected` when the tile does not fit this bank.
     public func compute(_ tile: ExpertTile, _ context: ComputeContext) throws -> Rows {
-        guard let expert = experts[tile.address] else {
-            throw DispatchError.rejected("\(tile.address) is not held here")
-        }
         guard tile.rows.dtype == .float32, tile.rows.shape == [tile.rowCount, width], tile.rowCount > 0 else {
             throw DispatchError.rejected(
                 "a tile has \(tile.rows.dtype.rawValue) rows \(tile.rows.shape) and \(tile.rowCount) factors; rows of \(width) are needed")
         }
         let h = try Rows(tile.rows)
+        if tile.metaOnly { return try metaOnly(tile, h, context) }
+        guard let expert = experts[tile.address] else {
+            throw DispatchError.rejected("\(tile.address) is not held here")
+        }
         let y = try expert(h, context)
         tile.factors.withUnsafeBufferPointer { factors in
             guard let factors = factors.baseAddress else { return }
@@ -73,6 +74,19 @@ public struct ExpertBank: Sendable {
                 guard let factors = factors.baseAddress else { return }
                 ck_add_scaled_rows(y.pointer, m.pointer, factors, y.count, y.width)
             }
+        }
+        return y
+    }
+
+    /// `metaFactor · M(h)` alone.
+    private func metaOnly(_ tile: ExpertTile, _ h: Rows, _ context: ComputeContext) throws -> Rows {
+        guard let metaFactors = tile.metaFactors, let always = meta[tile.address.layer], metaFactors.count == h.count else {
+            throw DispatchError.rejected("a tile asks for the meta expert of layer \(tile.address.layer) alone, which is not held here")
+        }
+        let y = try always(h, context)
+        metaFactors.withUnsafeBufferPointer { factors in
+            guard let factors = factors.baseAddress else { return }
+            ck_scale_rows(y.pointer, factors, y.count, y.width)
         }
         return y
     }

@@ -8,7 +8,24 @@ public protocol ExpertDispatch: Sendable {
     /// - Parameters:
     ///   - tiles: all tiles of one mixture layer of one step.
     ///   - deadline: when waiting becomes pointless; the ticket then fails with an error that names the experts still owed.
-    func submit(_ tiles: [ExpertTile], deadline: ContinuousClock.Instant) -> any DispatchTicket
+    ///   - whenUncovered: what happens while nobody holds an expert.
+    func submit(_ tiles: [ExpertTile], deadline: ContinuousClock.Instant, whenUncovered: WhenUncovered) -> any DispatchTicket
+}
+
+/// What a ticket does while nobody holds one of its experts.
+public enum WhenUncovered: Sendable, Hashable {
+    /// Waits until its deadline.
+    case wait
+    /// Fails with `DispatchError.uncovered` as soon as an expert has been missing for longer than is usual when a worker is
+    /// replaced, so that others who do not need it can go on.
+    case report
+}
+
+extension ExpertDispatch {
+    /// Sends tiles off and waits for missing experts until the deadline.
+    public func submit(_ tiles: [ExpertTile], deadline: ContinuousClock.Instant) -> any DispatchTicket {
+        submit(tiles, deadline: deadline, whenUncovered: .wait)
+    }
 }
 
 /// Tiles under way.
@@ -27,18 +44,23 @@ public enum DispatchError: Error, Sendable, Hashable, CustomStringConvertible {
     case expertsLost([ExpertAddress])
     /// Somebody holds the experts, but did not answer until the deadline.
     case deadline([ExpertAddress])
+    /// Nobody holds these experts at the moment; said before the deadline, because the submission asked for it.
+    case uncovered([ExpertAddress])
     /// A tile that no worker would accept: its width, layer or expert does not fit the model.
     case rejected(String)
+    /// Too many tiles wait for workers already: try again in a moment.
+    case overloaded(String)
     /// The dispatch was shut down or the ticket cancelled.
     case cancelled
 
     public var description: String {
         switch self {
-        case .expertsLost(let experts):
+        case .expertsLost(let experts), .uncovered(let experts):
             "no worker holds \(Self.list(experts)): start a worker that announces them"
         case .deadline(let experts):
             "no answer before the deadline from the workers that hold \(Self.list(experts)): allow more time or look at their logs"
         case .rejected(let reason): "a worker refused a tile: \(reason)"
+        case .overloaded(let reason): "the workers have too much to do: \(reason)"
         case .cancelled: "the dispatch was cancelled"
         }
     }

@@ -32,6 +32,8 @@ public struct ExpertTile: Sendable {
     /// What multiplies the meta expert's `M(h)`, one per row; nil when this tile does not carry the meta expert
     /// (a second choice, or a model that has none).
     public let metaFactors: [Float]?
+    /// The domain expert is left out, because nobody holds it: only `metaFactor · M(h)` is wanted.
+    public var metaOnly = false
 
     public init(address: ExpertAddress, rows: Tensor, factors: [Float], metaFactors: [Float]?) {
         self.address = address
@@ -56,19 +58,42 @@ public struct ExpertTile: Sendable {
 
 /// What came back for one tile.
 public struct TileResult: Sendable {
+    /// Rows of the tile that one worker computed.
+    public struct Share: Sendable, Hashable {
+        /// Name of the worker, as it announced itself; `local` in process.
+        public let worker: String
+        public let rows: Int
+        /// Time that the worker says it computed, in nanoseconds.
+        public let computeNanoseconds: UInt64
+
+        public init(worker: String, rows: Int, computeNanoseconds: UInt64) {
+            self.worker = worker
+            self.rows = rows
+            self.computeNanoseconds = computeNanoseconds
+        }
+    }
+
+
     /// `factor · E(h) + metaFactor · M(h)`, one row per row of the tile, `[n, D]`, float32.
     public let rows: Tensor
-    /// Name of the worker that computed the tile, as it announced itself; `local` in process.
-    public let worker: String
-    /// Rows that the worker says it put through the domain expert.
+    /// Who computed the rows, in the order of the rows: one worker, or several among which the tile was split.
+    public let shares: [Share]
+    /// Rows that the workers say they put through the domain expert: all, or none of a degraded tile.
     public let expertRows: Int
-    /// Time that the worker says it computed, in nanoseconds.
-    public let computeNanoseconds: UInt64
+    /// The domain expert was left out, because nobody held it.
+    public let degraded: Bool
 
-    public init(rows: Tensor, worker: String, expertRows: Int, computeNanoseconds: UInt64) {
+    public init(rows: Tensor, shares: [Share], expertRows: Int, degraded: Bool = false) {
         self.rows = rows
-        self.worker = worker
+        self.shares = shares
         self.expertRows = expertRows
-        self.computeNanoseconds = computeNanoseconds
+        self.degraded = degraded
+    }
+
+    /// A tile that one worker computed.
+    public init(rows: Tensor, worker: String, expertRows: Int, computeNanoseconds: UInt64) {
+        self.init(
+            rows: rows, shares: [Share(worker: worker, rows: rows.shape.first ?? 0, computeNanoseconds: computeNanoseconds)],
+            expertRows: expertRows)
     }
 }

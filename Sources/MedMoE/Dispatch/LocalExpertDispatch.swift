@@ -14,7 +14,7 @@ public final class LocalExpertDispatch: ExpertDispatch, @unchecked Sendable {
         self.context = context
     }
 
-    public func submit(_ tiles: [ExpertTile], deadline: ContinuousClock.Instant) -> any DispatchTicket {
+    public func submit(_ tiles: [ExpertTile], deadline: ContinuousClock.Instant, whenUncovered: WhenUncovered) -> any DispatchTicket {
         FinishedTicket(outcome: Result { try tiles.map(compute) })
     }
 

@@ -196,10 +196,13 @@ public struct AnswerError: Error, Sendable, Hashable, CustomStringConvertible {
 
     public let code: Code
     public let reason: String
+    /// Asking again may help after this time; nil: no such advice.
+    public let retryAfter: Duration?
 
-    public init(_ code: Code, _ reason: String) {
+    public init(_ code: Code, _ reason: String, retryAfter: Duration? = nil) {
         self.code = code
         self.reason = reason
+        self.retryAfter = retryAfter
     }
 
     public var description: String { reason }

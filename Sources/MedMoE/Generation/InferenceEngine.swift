@@ -241,7 +241,7 @@ public actor InferenceEngine: AnswerEngine {
         var failed = requests
         if let dispatch = error as? DispatchError {
             switch dispatch {
-            case .expertsLost, .deadline: failed = requests.filter { $0.deadline <= now }
+            case .expertsLost, .uncovered, .deadline, .overloaded: failed = requests.filter { $0.deadline <= now }
             case .rejected, .cancelled: break
             }
             // The dispatch may give up a little early; somebody must go, or the step would repeat for ever.
@@ -260,7 +260,8 @@ extension AnswerError {
         case let error as AnswerError: self = error
         case let error as DispatchError:
             switch error {
-            case .expertsLost: self.init(.expertsLost, error.description)
+            case .expertsLost, .uncovered: self.init(.expertsLost, error.description)
+            case .overloaded: self.init(.overloaded, error.description)
             case .deadline: self.init(.deadline, error.description)
             case .cancelled: self.init(.unavailable, error.description)
             case .rejected: self.init(.internal, error.description)

@@ -21,11 +21,17 @@ struct MixtureLayer: Sendable {
         }
         if let routed = pass.routed {
             for (piece, result) in zip(plan.pieces, results) {
-                guard result.expertRows == piece.rows.count else {
+                guard result.expertRows == (result.degraded ? 0 : piece.rows.count),
+                    result.shares.reduce(0, { $0 + $1.rows }) == piece.rows.count
+                else {
                     throw DispatchError.rejected(
-                        "worker \(result.worker) says it computed \(result.expertRows) rows of a tile of \(piece.rows.count)")
+                        "\(result.shares.map(\.worker)) say they computed \(result.expertRows) rows of a tile of \(piece.rows.count)")
                 }
-                routed(RoutedTile(layer: layer, expert: piece.expert, worker: result.worker, rows: piece.rows))
+                var rest = piece.rows[...]
+                for share in result.shares {
+                    routed(RoutedTile(layer: layer, expert: piece.expert, worker: share.worker, rows: Array(rest.prefix(share.rows))))
+                    rest = rest.dropFirst(share.rows)
+                }
             }
         }
         let y = try plan.combine(results, rows: h.count, width: h.width)

@@ -1,7 +1,7 @@
 /// The first frame of every message: eight bytes that say whose protocol, which version and which message this is.
 public struct ProtocolHeader: Sendable, Hashable {
     /// Version of both protocols, as this code speaks them.
-    public static let currentVersion: UInt16 = 1
+    public static let currentVersion: UInt16 = 2
     /// Bytes of a header.
     public static let byteCount = 8
     /// "MMOE".
@@ -48,6 +48,11 @@ public enum MessageType: UInt16, Sendable, Hashable, CaseIterable {
     case tile = 0x13
     case tileDone = 0x14
     case tileFailed = 0x15
+    case holdings = 0x16
+    case unready = 0x17
+    case forget = 0x18
+    case assign = 0x19
+    case assigned = 0x1A
 
     // Client protocol.
     case ask = 0x20
@@ -58,4 +63,6 @@ public enum MessageType: UInt16, Sendable, Hashable, CaseIterable {
     case clientBeat = 0x25
     case status = 0x26
     case statusReply = 0x27
+    case assignExperts = 0x28
+    case assignReply = 0x29
 }

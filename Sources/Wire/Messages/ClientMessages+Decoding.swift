@@ -24,6 +24,7 @@ extension ClientMessage {
                 inquiry: try Envelope.unpack(message.envelope(of: "Status"), as: "Status", with: medmoe__client__status__unpack) {
                     raw throws(WireError) in raw.inquiry
                 })
+        case .assignExperts: self = .assign(try AssignExperts(envelope: message.envelope(of: "AssignExperts")))
         default: throw .unexpected(type: type.rawValue)
         }
     }

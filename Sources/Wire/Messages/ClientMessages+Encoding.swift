@@ -21,6 +21,7 @@ extension ClientMessage {
         case .status(let inquiry):
             try assemble(
                 .status, Envelope.pack(as: "Status", medmoe__client__status__init) { raw, _ in raw.inquiry = inquiry })
+        case .assign(let assign): try assemble(.assignExperts, assign.envelope())
         }
     }
 }

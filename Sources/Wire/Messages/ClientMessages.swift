@@ -5,6 +5,7 @@ public enum ClientMessage {
     /// I am here, and wait for these requests.
     case beat(requests: [String])
     case status(inquiry: UInt64)
+    case assign(AssignExperts)
 }
 
 /// What a coordinator tells an asker.
@@ -15,6 +16,7 @@ public enum CoordinatorReply {
     case beat
     case probe
     case status(StatusReply)
+    case assigned(AssignReply)
 }
 
 /// A question with its images.
@@ -227,10 +229,13 @@ public struct Refusal: Sendable, Hashable {
     /// A stable name that programs can act on.
     public var code: String
     public var reason: String
+    /// Asking again may help after this time; nil: no such advice.
+    public var retryAfterMilliseconds: Int?
 
-    public init(request: String, code: String, reason: String) {
+    public init(request: String, code: String, reason: String, retryAfterMilliseconds: Int? = nil) {
         self.request = request
         self.code = code
         self.reason = reason
+        self.retryAfterMilliseconds = retryAfterMilliseconds
     }
 }

@@ -15,6 +15,7 @@ extension CoordinatorReply {
         case .done: self = .done(try Done(message))
         case .refused: self = .refused(try Refusal(envelope: message.envelope(of: "Refused")))
         case .statusReply: self = .status(try StatusReply(envelope: message.envelope(of: "StatusReply")))
+        case .assignReply: self = .assigned(try AssignReply(envelope: message.envelope(of: "AssignReply")))
         default: throw .unexpected(type: type.rawValue)
         }
     }
@@ -42,7 +43,8 @@ extension Refusal {
             return Refusal(
                 request: try reader.text(raw.request, "request", limit: WireLimits.requestID),
                 code: try reader.text(raw.code, "code", limit: WireLimits.name),
-                reason: try reader.text(raw.reason, "reason", limit: WireLimits.reason))
+                reason: try reader.text(raw.reason, "reason", limit: WireLimits.reason),
+                retryAfterMilliseconds: raw.retry_after_milliseconds == 0 ? nil : Int(raw.retry_after_milliseconds))
         }
     }
 }
@@ -113,38 +115,6 @@ extension Frame {
             stride(from: 0, to: bytes.count & ~3, by: 4).map {
                 Int(UInt32(littleEndian: bytes.loadUnaligned(fromByteOffset: $0, as: UInt32.self)))
             }
-        }
-    }
-}
-
-extension StatusReply {
-    fileprivate init(envelope: Frame) throws(WireError) {
-        self = try Envelope.unpack(envelope, as: "StatusReply", with: medmoe__client__status_reply__unpack) {
-            raw throws(WireError) in
-            let reader = FieldReader(message: "StatusReply")
-            let missing = try reader.messages(raw.missing, count: raw.n_missing, "missing") { place throws(WireError) in
-                Place(layer: Int(place.layer), expert: Int(place.expert))
-            }
-            let workers = try reader.messages(raw.workers, count: raw.n_workers, "workers") { worker throws(WireError) in
-                Worker(
-                    name: try reader.text(worker.name, "workers.name", limit: WireLimits.name),
-                    run: try reader.text(worker.run, "workers.run", limit: WireLimits.name),
-                    experts: UnsafeBufferPointer(start: worker.experts, count: worker.n_experts).map { Int($0) },
-                    places: Int(worker.places), outstandingTiles: Int(worker.outstanding_tiles),
-                    outstandingRows: Int(worker.outstanding_rows), tilesDone: worker.tiles_done, rowsDone: worker.rows_done,
-                    silentMilliseconds: Int(worker.silent_milliseconds))
-            }
-            var counters: [String: UInt64] = [:]
-            _ = try reader.messages(raw.counters, count: raw.n_counters, "counters") { counter throws(WireError) in
-                counters[try reader.text(counter.name, "counters.name", limit: WireLimits.name)] = counter.value
-            }
-            return StatusReply(
-                inquiry: raw.inquiry, coordinator: try reader.text(raw.coordinator, "coordinator", limit: WireLimits.name),
-                covered: raw.covered != 0, missing: missing, workers: workers, workersTotal: Int(raw.workers_total),
-                waitingTiles: Int(raw.waiting_tiles), runningRequests: Int(raw.running_requests),
-                waitingRequests: Int(raw.waiting_requests), counters: counters,
-                domains: try reader.texts(raw.domains, count: raw.n_domains, "domains", most: WireLimits.domainCount),
-                modelDigest: try reader.text(raw.model_digest, "model_digest", limit: WireLimits.name))
         }
     }
 }

@@ -12,6 +12,7 @@ extension CoordinatorReply {
         case .done(let done): try done.encoded()
         case .refused(let refusal): try assemble(.refused, refusal.envelope())
         case .status(let reply): try assemble(.statusReply, reply.envelope())
+        case .assigned(let reply): try assemble(.assignReply, reply.envelope())
         }
     }
 }
@@ -53,6 +54,7 @@ extension Refusal {
             raw.request = arena.data(request, cutTo: WireLimits.requestID)
             raw.code = arena.data(code, cutTo: WireLimits.name)
             raw.reason = arena.data(reason, cutTo: WireLimits.reason)
+            raw.retry_after_milliseconds = UInt32(clamping: retryAfterMilliseconds ?? 0)
         }
     }
 }
@@ -112,60 +114,5 @@ extension UInt32 {
     fileprivate var littleEndianBytes: [UInt8] {
         [UInt8(truncatingIfNeeded: self), UInt8(truncatingIfNeeded: self >> 8), UInt8(truncatingIfNeeded: self >> 16),
             UInt8(truncatingIfNeeded: self >> 24)]
-    }
-}
-
-extension StatusReply {
-    fileprivate func envelope() throws(WireError) -> Frame {
-        try Envelope.pack(as: "StatusReply", medmoe__client__status_reply__init) { raw, arena in
-            raw.inquiry = inquiry
-            raw.coordinator = arena.data(coordinator)
-            raw.covered = covered ? 1 : 0
-            raw.n_missing = missing.count
-            raw.missing = arena.messages(
-                missing.map { place in
-                    var message = Medmoe__Client__Place()
-                    medmoe__client__place__init(&message)
-                    message.layer = UInt32(clamping: place.layer)
-                    message.expert = UInt32(clamping: place.expert)
-                    return message
-                })
-            raw.n_workers = workers.count
-            raw.workers = arena.messages(workers.map { $0.message(in: arena) })
-            raw.workers_total = UInt32(clamping: workersTotal)
-            raw.waiting_tiles = UInt32(clamping: waitingTiles)
-            raw.running_requests = UInt32(clamping: runningRequests)
-            raw.waiting_requests = UInt32(clamping: waitingRequests)
-            raw.n_counters = counters.count
-            raw.counters = arena.messages(
-                counters.sorted { $0.key < $1.key }.map { name, value in
-                    var message = Medmoe__Client__Counter()
-                    medmoe__client__counter__init(&message)
-                    message.name = arena.data(name)
-                    message.value = value
-                    return message
-                })
-            raw.n_domains = domains.count
-            raw.domains = arena.array(domains.map { arena.data($0) })
-            raw.model_digest = arena.data(modelDigest)
-        }
-    }
-}
-
-extension StatusReply.Worker {
-    fileprivate func message(in arena: EncodingArena) -> Medmoe__Client__WorkerStatus {
-        var message = Medmoe__Client__WorkerStatus()
-        medmoe__client__worker_status__init(&message)
-        message.name = arena.data(name)
-        message.run = arena.data(run)
-        message.n_experts = experts.count
-        message.experts = arena.array(experts.map { UInt32(clamping: $0) })
-        message.places = UInt32(clamping: places)
-        message.outstanding_tiles = UInt32(clamping: outstandingTiles)
-        message.outstanding_rows = UInt32(clamping: outstandingRows)
-        message.tiles_done = tilesDone
-        message.rows_done = rowsDone
-        message.silent_milliseconds = UInt32(clamping: silentMilliseconds)
-        return message
     }
 }

@@ -11,6 +11,9 @@ extension WorkerMessage {
         case .hello: self = .hello(try Hello(envelope: message.envelope(of: "Hello")))
         case .tileDone: self = .tileDone(try TileDone(message))
         case .tileFailed: self = .tileFailed(try TileFailed(envelope: message.envelope(of: "TileFailed")))
+        case .holdings: self = .holdings(try HoldingsChanged(envelope: message.envelope(of: "Holdings")))
+        case .unready: self = .unready(try Unready(envelope: message.envelope(of: "Unready")))
+        case .assigned: self = .assigned(try Assigned(envelope: message.envelope(of: "Assigned")))
         case .goodbye: self = .goodbye(reason: try goodbyeReason(message))
         default: throw .unexpected(type: type.rawValue)
         }
@@ -31,6 +34,8 @@ extension CoordinatorMessage {
         case .welcome: self = .welcome(try Welcome(envelope: message.envelope(of: "Welcome")))
         case .rejected: self = .rejected(try Rejection(envelope: message.envelope(of: "Rejected")))
         case .tile: self = .tile(try Tile(message))
+        case .forget: self = .forget(try Forget(envelope: message.envelope(of: "Forget")))
+        case .assign: self = .assign(try Assign(envelope: message.envelope(of: "Assign")))
         case .goodbye: self = .goodbye(reason: try goodbyeReason(message))
         default: throw .unexpected(type: type.rawValue)
         }
@@ -56,17 +61,8 @@ extension Hello {
             return Hello(
                 incarnation: try reader.incarnation(raw.incarnation, "incarnation"), name: name,
                 width: try reader.number(raw.width, "width", in: 1...WireLimits.width),
-                holdings: try reader.messages(raw.holdings, count: raw.n_holdings, "holdings") { holding throws(WireError) in
-                    Holding(
-                        layer: try reader.number(holding.layer, "holdings.layer", in: 0...WireLimits.index - 1),
-                        expert: try reader.number(holding.expert, "holdings.expert", in: 0...WireLimits.index - 1),
-                        digest: try reader.digest(holding.digest, "holdings.digest"))
-                },
-                metas: try reader.messages(raw.metas, count: raw.n_metas, "metas") { meta throws(WireError) in
-                    MetaHolding(
-                        layer: try reader.number(meta.layer, "metas.layer", in: 0...WireLimits.index - 1),
-                        digest: try reader.digest(meta.digest, "metas.digest"))
-                })
+                holdings: try reader.holdings(raw.holdings, count: raw.n_holdings),
+                metas: try reader.metas(raw.metas, count: raw.n_metas), rowsAreIndependent: raw.rows_independent != 0)
         }
     }
 }
@@ -116,6 +112,7 @@ extension Tile {
                 factors: try reader.finite(raw.factors, count: raw.n_factors, "factors"),
                 metaFactors: raw.n_meta_factors == 0
                     ? nil : try reader.finite(raw.meta_factors, count: raw.n_meta_factors, "meta_factors"),
+                metaOnly: raw.meta_only != 0,
                 payload: payload)
         }
     }

@@ -10,6 +10,9 @@ extension WorkerMessage {
         case .beat: try Multipart(.beat)
         case .tileDone(let done): try assemble(.tileDone, done.envelope(), done.payload.frame())
         case .tileFailed(let failed): try assemble(.tileFailed, failed.envelope())
+        case .holdings(let holdings): try assemble(.holdings, holdings.envelope())
+        case .unready(let unready): try assemble(.unready, unready.envelope())
+        case .assigned(let assigned): try assemble(.assigned, assigned.envelope())
         case .goodbye(let reason): try assemble(.goodbye, goodbyeEnvelope(reason))
         }
     }
@@ -26,6 +29,8 @@ extension CoordinatorMessage {
         case .beat: try Multipart(.beat)
         case .probe: try Multipart(.probe)
         case .tile(let tile): try assemble(.tile, tile.envelope(), tile.payload.frame())
+        case .forget(let forget): try assemble(.forget, forget.envelope())
+        case .assign(let assign): try assemble(.assign, assign.envelope())
         case .goodbye(let reason): try assemble(.goodbye, goodbyeEnvelope(reason))
         }
     }
@@ -49,24 +54,10 @@ extension Hello {
             raw.width = UInt32(clamping: width)
             raw.number = MEDMOE__EXPERT__NUMBER__NUMBER_FLOAT32
             raw.n_holdings = holdings.count
-            raw.holdings = arena.messages(
-                holdings.map { holding in
-                    var place = Medmoe__Expert__Holding()
-                    medmoe__expert__holding__init(&place)
-                    place.layer = UInt32(clamping: holding.layer)
-                    place.expert = UInt32(clamping: holding.expert)
-                    place.digest = arena.data(holding.digest.bytes)
-                    return place
-                })
+            raw.holdings = arena.messages(holdings.map { $0.message(in: arena) })
             raw.n_metas = metas.count
-            raw.metas = arena.messages(
-                metas.map { meta in
-                    var place = Medmoe__Expert__MetaHolding()
-                    medmoe__expert__meta_holding__init(&place)
-                    place.layer = UInt32(clamping: meta.layer)
-                    place.digest = arena.data(meta.digest.bytes)
-                    return place
-                })
+            raw.metas = arena.messages(metas.map { $0.message(in: arena) })
+            raw.rows_independent = rowsAreIndependent ? 1 : 0
         }
     }
 }
@@ -106,6 +97,7 @@ extension Tile {
             raw.factors = arena.array(factors)
             raw.n_meta_factors = metaFactors?.count ?? 0
             raw.meta_factors = arena.array(metaFactors ?? [])
+            raw.meta_only = metaOnly ? 1 : 0
         }
     }
 }

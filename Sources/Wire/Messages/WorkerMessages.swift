@@ -4,6 +4,10 @@ public enum WorkerMessage {
     case beat
     case tileDone(TileDone)
     case tileFailed(TileFailed)
+    case holdings(HoldingsChanged)
+    /// It finishes what it has and takes nothing new.
+    case unready(Unready)
+    case assigned(Assigned)
     case goodbye(reason: String)
 }
 
@@ -14,6 +18,9 @@ public enum CoordinatorMessage {
     case beat
     case probe
     case tile(Tile)
+    /// Nobody waits for this tile any more.
+    case forget(Forget)
+    case assign(Assign)
     case goodbye(reason: String)
 }
 
@@ -25,13 +32,19 @@ public struct Hello: Sendable, Hashable {
     public var width: Int
     public var holdings: [Holding]
     public var metas: [MetaHolding]
+    /// Whether a row's result does not depend on the other rows of its tile: such tiles may be split among replicas.
+    public var rowsAreIndependent: Bool
 
-    public init(incarnation: Incarnation, name: String, width: Int, holdings: [Holding], metas: [MetaHolding]) {
+    public init(
+        incarnation: Incarnation, name: String, width: Int, holdings: [Holding], metas: [MetaHolding],
+        rowsAreIndependent: Bool = true
+    ) {
         self.incarnation = incarnation
         self.name = name
         self.width = width
         self.holdings = holdings
         self.metas = metas
+        self.rowsAreIndependent = rowsAreIndependent
     }
 
     /// One domain expert of one mixture layer.
@@ -114,11 +127,13 @@ public struct Tile {
     public var factors: [Float]
     /// One per row, or nil.
     public var metaFactors: [Float]?
+    /// The domain expert is not wanted, only the meta expert.
+    public var metaOnly: Bool
     public var payload: Payload
 
     public init(
         epoch: UInt64, tile: UInt64, attempt: Int, layer: Int, expert: Int, deadlineMilliseconds: Int,
-        factors: [Float], metaFactors: [Float]?, payload: Payload
+        factors: [Float], metaFactors: [Float]?, metaOnly: Bool = false, payload: Payload
     ) {
         self.epoch = epoch
         self.tile = tile
@@ -128,6 +143,7 @@ public struct Tile {
         self.deadlineMilliseconds = deadlineMilliseconds
         self.factors = factors
         self.metaFactors = metaFactors
+        self.metaOnly = metaOnly
         self.payload = payload
     }
 }
@@ -164,6 +180,8 @@ public struct TileFailed: Sendable, Hashable {
         case compute = 5
         /// The worker is on its way out.
         case leaving = 6
+        /// Nobody waits for it any more, as the coordinator said.
+        case forgotten = 7
     }
 
     public var epoch: UInt64
