@@ -26,6 +26,8 @@ public final class WorkerEndpoint: Sendable {
         public var endsWhenRejected = true
         /// Where tiles are computed; nil makes a thread for it.
         public var executor: (any TaskExecutor)?
+        /// For tests of what a cluster does about bad workers.
+        package var interception: WorkerInterception?
 
         public init(name: String, coordinators: [Endpoint]) {
             self.name = name

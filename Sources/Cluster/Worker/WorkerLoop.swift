@@ -54,7 +54,7 @@ final class WorkerLoop: SocketLoopBody {
             case .refused(let error, _): handle(.malformed(link: link, error))
             case .message(let message, _):
                 do {
-                    handle(.message(link: link, try CoordinatorMessage(decoding: message)))
+                    take(try CoordinatorMessage(decoding: message), on: link)
                 } catch {
                     handle(.malformed(link: link, error))
                 }
@@ -72,13 +72,19 @@ final class WorkerLoop: SocketLoopBody {
         for link in links { link?.close(linger: .milliseconds(200)) }
     }
 
+    private func take(_ message: CoordinatorMessage, on link: Int) {
+        guard let interception = configuration.interception else { return handle(.message(link: link, message)) }
+        if let message = interception.received(message) { handle(.message(link: link, message)) }
+    }
+
     private func handle(_ event: WorkerMachine.Event) { carryOut(machine.handle(event, now: .now)) }
 
     private func carryOut(_ directives: [WorkerMachine.Directive]) {
         for directive in directives {
             switch directive {
             case .reopen(let link): reopen(link)
-            case .send(let link, let message): send(message, on: link)
+            case .send(let link, let message):
+                for message in configuration.interception?.sending(message) ?? [message] { send(message, on: link) }
             case .compute(let job): jobs.yield(job)
             case .rejected(let link, let rejection):
                 let endpoint = configuration.coordinators[link].description
