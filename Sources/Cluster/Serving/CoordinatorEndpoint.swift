@@ -77,6 +77,14 @@ public final class CoordinatorEndpoint: Sendable {
         }
     }
 
+    /// Takes no new requests and finishes those that are there; workers stay. Returns when nothing runs or waits any more: after
+    /// `timeout`, whatever is left ends as `unavailable`.
+    public func drain(timeout: Duration, reason: String = "the coordinator is shutting down") async {
+        await withCheckedContinuation { continuation in
+            if !loop.post(.drain(reason, .now + timeout, continuation)) { continuation.resume() }
+        }
+    }
+
     /// Ends what runs (clients are told), says goodbye to the workers, closes the ports and removes socket files.
     public func stop(reason: String = "the coordinator is shutting down") async {
         loop.post(.shutDown(reason))
@@ -90,6 +98,8 @@ public struct ClusterStatus: Sendable, Hashable {
     public var dispatch: DispatchStatus
     public var runningRequests: Int
     public var waitingRequests: Int
+    /// No new requests are taken.
+    public var isDraining: Bool
     public var clients: ClientCounters
     /// What each expert is for, by index; empty when the model does not say.
     public var domains: [String]
@@ -107,11 +117,12 @@ public struct ClusterStatus: Sendable, Hashable {
                     experts: Array(Set(worker.holdings.map(\.expert)).sorted().prefix(64)), places: worker.holdings.count,
                     outstandingTiles: worker.outstandingTiles, outstandingRows: worker.outstandingRows,
                     tilesDone: worker.tilesDone, rowsDone: worker.rowsDone,
-                    silentMilliseconds: Int(worker.silent / .milliseconds(1)))
+                    silentMilliseconds: Int(worker.silent / .milliseconds(1)), isLeaving: worker.isLeaving)
             },
             workersTotal: dispatch.workers.count, waitingTiles: dispatch.waitingTiles, runningRequests: runningRequests,
             waitingRequests: waitingRequests,
             counters: dispatch.counters.named.merging(clients.named, uniquingKeysWith: { a, _ in a }),
-            domains: Array(domains.prefix(WireLimits.domainCount)), modelDigest: modelDigest)
+            domains: Array(domains.prefix(WireLimits.domainCount)), modelDigest: modelDigest,
+            draining: isDraining)
     }
 }
