@@ -6,12 +6,23 @@ public final class Storage: @unchecked Sendable {
     /// First byte. Only valid while the storage lives.
     public let bytes: UnsafeRawBufferPointer
     private let release: @Sendable (UnsafeRawBufferPointer) -> Void
+    /// Takes bytes out of memory that come back by themselves when they are read again; nil where they would be lost.
+    private let evict: (@Sendable (UnsafeRawBufferPointer) -> Void)?
 
     /// Adopts `bytes`; `release` runs once, on whatever thread drops the last reference.
-    public init(adopting bytes: UnsafeRawBufferPointer, release: @escaping @Sendable (UnsafeRawBufferPointer) -> Void) {
+    ///
+    /// - Parameter evict: takes some of the bytes out of memory, for storage that can read them again.
+    public init(
+        adopting bytes: UnsafeRawBufferPointer, release: @escaping @Sendable (UnsafeRawBufferPointer) -> Void,
+        evict: (@Sendable (UnsafeRawBufferPointer) -> Void)? = nil
+    ) {
         self.bytes = bytes
+        self.evict = evict
         self.release = release
     }
+
+    /// Says that a range will not be read soon. Harmless if it is.
+    func evict(_ range: Range<Int>) { evict?(UnsafeRawBufferPointer(rebasing: bytes[range])) }
 
     deinit { release(bytes) }
 

@@ -37,6 +37,9 @@ public struct Tensor: Sendable {
         }
     }
 
+    /// Says that nobody will read this tensor soon: where its bytes lie in a mapped file, they leave the memory.
+    public func evict() { storage.evict(byteOffset..<byteOffset + byteCount) }
+
     /// Bytes that a tensor of this type and shape takes.
     ///
     /// - Throws: `TensorError.extent` when an extent is negative or the size overflows.

@@ -36,7 +36,7 @@ private struct SessionBench {
             case .send(let peer, let reply): sent.append((peer, reply))
             case .start(let run, let request): started.append((run, request))
             case .cancel(let run): cancelled.append(run)
-            case .status, .note: break
+            case .status, .assign, .drained, .note: break
             }
         }
     }

@@ -86,9 +86,16 @@ public final class CheckpointFile: Sendable {
             throw CheckpointError.system(
                 file: path, operation: "mapping", reason: size == 0 ? "the file is empty" : systemReason())
         }
-        return Storage(adopting: UnsafeRawBufferPointer(start: start, count: size)) { bytes in
-            munmap(UnsafeMutableRawPointer(mutating: bytes.baseAddress), bytes.count)
-        }
+        return Storage(
+            adopting: UnsafeRawBufferPointer(start: start, count: size),
+            release: { bytes in munmap(UnsafeMutableRawPointer(mutating: bytes.baseAddress), bytes.count) },
+            evict: { bytes in
+                // Whole pages only: the first and the last may be the neighbours'.
+                let page = sysconf(Int32(_SC_PAGESIZE))
+                let first = (Int(bitPattern: bytes.baseAddress) + page - 1) / page * page
+                let end = (Int(bitPattern: bytes.baseAddress) + bytes.count) / page * page
+                if first < end { madvise(UnsafeMutableRawPointer(bitPattern: first), end - first, MADV_DONTNEED) }
+            })
     }
 
     /// Gives `body` the bytes of `range`, block by block, without the mapping: the resident memory does not grow.

@@ -27,6 +27,8 @@ public struct ClientMachine {
         /// The asker does not want the answer any more.
         case cancel(Question)
         case inquire(UInt64, timeout: Duration)
+        /// A worker is to change what it holds; takes as long as loading takes.
+        case assign(AssignExperts, timeout: Duration)
         case message(CoordinatorReply)
         /// A message that could not be read.
         case malformed(WireError)
@@ -44,6 +46,7 @@ public struct ClientMachine {
         case yield(Question, AnswerEvent)
         case finish(Question, AnswerError?)
         case status(UInt64, Result<StatusReply, AnswerError>)
+        case assigned(UInt64, Result<AssignReply, AnswerError>)
     }
 
     private struct Pending {
@@ -55,6 +58,7 @@ public struct ClientMachine {
     public let configuration: Configuration
     private var pending: [Question: Pending] = [:]
     private var inquiries: [UInt64: Moment] = [:]
+    private var assignments: [UInt64: Moment] = [:]
     /// When the coordinator was last heard of, or when waiting for it began.
     private var lastHeard: Moment?
     private var lastBeat: Moment?
@@ -75,6 +79,10 @@ public struct ClientMachine {
             startListening(now: now)
             inquiries[inquiry] = now + timeout
             directives.append(.send(.status(inquiry: inquiry)))
+        case .assign(let assign, let timeout):
+            startListening(now: now)
+            assignments[assign.inquiry] = now + timeout
+            directives.append(.send(.assign(assign)))
         case .message(let reply):
             lastHeard = now
             take(reply)
@@ -84,7 +92,7 @@ public struct ClientMachine {
         case .close: failAll(AnswerError(.cancelled, "the client was closed"))
         case .tick: tick(now: now)
         }
-        if pending.isEmpty, inquiries.isEmpty { lastHeard = nil }
+        if pending.isEmpty, inquiries.isEmpty, assignments.isEmpty { lastHeard = nil }
         defer { directives = [] }
         return directives
     }
@@ -114,7 +122,7 @@ public struct ClientMachine {
 
     private mutating func take(_ reply: CoordinatorReply) {
         switch reply {
-        case .beat, .probe, .assigned: break
+        case .beat, .probe: break
         case .tokens(let tokens): for question in questions(of: tokens.request) { pass(tokens, to: question) }
         case .done(let done):
             for question in questions(of: done.request) {
@@ -127,6 +135,8 @@ public struct ClientMachine {
             for question in questions(of: refusal.request) { finish(question, AnswerError(refusal)) }
         case .status(let reply):
             if inquiries.removeValue(forKey: reply.inquiry) != nil { directives.append(.status(reply.inquiry, .success(reply))) }
+        case .assigned(let reply):
+            if assignments.removeValue(forKey: reply.inquiry) != nil { directives.append(.assigned(reply.inquiry, .success(reply))) }
         }
     }
 
@@ -163,7 +173,12 @@ public struct ClientMachine {
             inquiries[inquiry] = nil
             directives.append(.status(inquiry, .failure(AnswerError(.deadline, "\(configuration.endpoint) did not tell its status in time"))))
         }
-        if let beat = lastBeat, !pending.isEmpty, beat + configuration.beat <= now {
+        for (inquiry, latest) in assignments.sorted(by: { $0.key < $1.key }) where latest <= now {
+            assignments[inquiry] = nil
+            let reason = "\(configuration.endpoint) did not say in time that the worker is done: it may still be loading, `medmoe status` tells"
+            directives.append(.assigned(inquiry, .failure(AnswerError(.deadline, reason))))
+        }
+        if let beat = lastBeat, !(pending.isEmpty && assignments.isEmpty), beat + configuration.beat <= now {
             lastBeat = now
             let requests = Array(Set(pending.values.map(\.request))).sorted()
             directives.append(.send(.beat(requests: Array(requests.prefix(WireLimits.beatRequests)))))
@@ -179,14 +194,17 @@ public struct ClientMachine {
         for question in pending.keys.sorted() { finish(question, error) }
         for inquiry in inquiries.keys.sorted() { directives.append(.status(inquiry, .failure(error))) }
         inquiries = [:]
+        for inquiry in assignments.keys.sorted() { directives.append(.assigned(inquiry, .failure(error))) }
+        assignments = [:]
     }
 
     /// When `tick` must come next.
     public var nextWake: Moment? {
         guard let heard = lastHeard else { return nil }
-        let beats = pending.isEmpty ? nil : lastBeat.map { $0 + configuration.beat }
+        let beats = pending.isEmpty && assignments.isEmpty ? nil : lastBeat.map { $0 + configuration.beat }
         return [
             heard + configuration.beat * configuration.liveness, beats, pending.values.map(\.latest).min(), inquiries.values.min(),
+            assignments.values.min(),
         ].compactMap { $0 }.min()
     }
 }

@@ -55,6 +55,31 @@ public final class CoordinatorClient: AnswerEngine {
         }
     }
 
+    /// Lets a worker load and unload experts while it serves.
+    ///
+    /// - Parameters:
+    ///   - worker: its name, or the beginning of its run as the status shows it.
+    ///   - add: indices of experts, in every mixture layer that has them.
+    ///   - drop: the same.
+    /// - Returns: what the worker holds now, or why nothing changed.
+    /// - Throws: `AnswerError` when no answer comes in time; `.invalidRequest` for a name beyond the limits of a message.
+    public func assign(
+        worker: String, add: [Int], drop: [Int], timeout: Duration = .seconds(120)
+    ) async throws -> AssignReply {
+        let assign = AssignExperts(
+            inquiry: next.wrappingAdd(1, ordering: .relaxed).newValue, worker: worker, add: add, drop: drop)
+        do {
+            _ = try ClientMessage.assign(assign).encoded()
+        } catch {
+            throw AnswerError(unsendable: error)
+        }
+        return try await withCheckedThrowingContinuation { continuation in
+            if !loop.post(.assign(assign, timeout, continuation)) {
+                continuation.resume(throwing: AnswerError(.unavailable, "the client was closed"))
+            }
+        }
+    }
+
     /// Cancels what runs and ends the I/O thread.
     public func close() async { await loop.stop() }
 }
@@ -65,6 +90,7 @@ final class ClientLoop: SocketLoopBody {
         case ask(UInt64, AnswerRequest, AsyncThrowingStream<AnswerEvent, any Error>.Continuation)
         case cancel(UInt64)
         case inquire(UInt64, Duration, CheckedContinuation<StatusReply, any Error>)
+        case assign(AssignExperts, Duration, CheckedContinuation<AssignReply, any Error>)
     }
 
     private var machine: ClientMachine
@@ -74,6 +100,7 @@ final class ClientLoop: SocketLoopBody {
     private var socket: ZMQSocket
     private var answers: [UInt64: AsyncThrowingStream<AnswerEvent, any Error>.Continuation] = [:]
     private var inquiries: [UInt64: CheckedContinuation<StatusReply, any Error>] = [:]
+    private var assignments: [UInt64: CheckedContinuation<AssignReply, any Error>] = [:]
 
     init(_ machine: ClientMachine, _ factory: SocketFactory, _ endpoint: Endpoint) throws {
         self.machine = machine
@@ -95,6 +122,9 @@ final class ClientLoop: SocketLoopBody {
         case .inquire(let inquiry, let timeout, let continuation):
             inquiries[inquiry] = continuation
             handle(.inquire(inquiry, timeout: timeout))
+        case .assign(let assign, let timeout, let continuation):
+            assignments[assign.inquiry] = continuation
+            handle(.assign(assign, timeout: timeout))
         }
     }
 
@@ -144,6 +174,7 @@ final class ClientLoop: SocketLoopBody {
             case .finish(let question, let error):
                 answers.removeValue(forKey: question)?.finish(throwing: error)
             case .status(let inquiry, let result): inquiries.removeValue(forKey: inquiry)?.resume(with: result)
+            case .assigned(let inquiry, let result): assignments.removeValue(forKey: inquiry)?.resume(with: result)
             }
         }
     }

@@ -19,6 +19,8 @@ public struct ClientSessions {
         public var mostRunning = 16
         /// Requests that wait for one of those places.
         public var mostWaiting = 64
+        /// Assignments of experts under way.
+        public var mostAssignments = 64
         /// Bytes of the images of all of them.
         public var mostImageBytes = 256 << 20
         /// Clients that wait for something.
@@ -37,8 +39,12 @@ public struct ClientSessions {
     public enum Event {
         /// From now on requests are taken.
         case open
+        /// No new requests; those that are there are finished, until some moment at most. `drained` tells.
+        case drain(reason: String, until: Moment)
         /// No more requests; those that are there end.
         case close(reason: String)
+        /// An assignment ended: done, or why not; and the experts that the worker holds now.
+        case assigned(AssignmentID, failure: String?, experts: [Int])
         case message(PeerIdentity, ClientMessage)
         /// A message that could not be read.
         case malformed(PeerIdentity, WireError)
@@ -56,6 +62,10 @@ public struct ClientSessions {
         case cancel(RunID)
         /// Somebody wants to know how the cluster is.
         case status(PeerIdentity, inquiry: UInt64)
+        /// Somebody wants a worker to hold other experts. Answered by `assigned`.
+        case assign(AssignmentID, AssignExperts)
+        /// Nothing runs or waits any more after `drain`.
+        case drained
         case note(Note)
     }
 
@@ -63,7 +73,10 @@ public struct ClientSessions {
     public internal(set) var counters = ClientCounters()
 
     /// Why requests are not taken; nil when they are.
-    var closed: String? = "the coordinator is starting"
+    var closed: Closed? = Closed("the coordinator is starting", retryAfter: .milliseconds(500))
+    /// Set while what is there is finished and nothing new is taken.
+    var drainsUntil: Moment?
+    var saidDrained = false
     /// By request id.
     var runs: [String: Run] = [:]
     var requestOf: [RunID: String] = [:]
@@ -73,6 +86,9 @@ public struct ClientSessions {
     var inEngine: Set<RunID> = []
     var peers: [PeerIdentity: ClientPeer] = [:]
     var nextRun: UInt64 = 0
+    var assignments: [AssignmentID: (peer: PeerIdentity, inquiry: UInt64)] = [:]
+    var nextAssignment: UInt64 = 0
+    var pace = EndingPace()
     var directives: [Directive] = []
 
     public init(_ configuration: Configuration = Configuration()) { self.configuration = configuration }
@@ -86,14 +102,16 @@ public struct ClientSessions {
     public mutating func handle(_ event: Event, now: Moment) -> [Directive] {
         switch event {
         case .open: closed = nil
-        case .close(let reason): close(reason)
+        case .drain(let reason, let until): drain(reason, until: until, now: now)
+        case .close(let reason): close(reason, now: now)
+        case .assigned(let id, let failure, let experts): answerAssignment(id, failure, experts)
         case .message(let peer, let message):
             peers[peer]?.lastHeard = now
             switch message {
             case .ask(let ask): take(ask, from: peer, now: now)
             case .cancel(let request): leave(request, peer)
             case .beat(let requests): answerBeat(of: peer, requests)
-            case .assign: break
+            case .assign(let assign): take(assign, from: peer)
             case .status(let inquiry): directives.append(.status(peer, inquiry: inquiry))
             }
         case .malformed(let peer, let error):
@@ -102,10 +120,11 @@ public struct ClientSessions {
             refuse("", peer, .protocolViolation, error.description)
         case .unreachable(let peer): vanish(peer, because: "it cannot be reached")
         case .token(let run, let id, let text): pass(run, Tokens.Token(id: id, text: text))
-        case .ended(let run, let result): end(run, result)
+        case .ended(let run, let result): end(run, result, now: now)
         case .tick: tick(now: now)
         }
         startWaiting(now: now)
+        finishDraining()
         defer { directives = [] }
         return directives
     }
@@ -114,22 +133,22 @@ public struct ClientSessions {
 
     private mutating func take(_ ask: Ask, from peer: PeerIdentity, now: Moment) {
         let id = ask.question.request
-        if let closed { return refuse(id, peer, .unavailable, closed) }
+        if let closed, runs[id] == nil { return refuse(id, peer, .unavailable, closed.reason, retryAfter: closed.retryAfter) }
         guard peers[peer] != nil || peers.count < configuration.mostClients else {
-            counters.overloaded += 1
-            return refuse(id, peer, .overloaded, "\(peers.count) clients are waiting for answers, which is all that fit: try again later")
+            return refuseForNow(id, peer, "\(peers.count) clients are waiting for answers, which is all that fit: try again later", now: now)
         }
         if runs[id] != nil { return join(ask, from: peer, now: now) }
         guard inEngine.count + waiting.count < configuration.mostRunning + configuration.mostWaiting else {
-            counters.overloaded += 1
-            return refuse(
-                id, peer, .overloaded, "\(inEngine.count) requests are running and \(waiting.count) waiting, which is all that fits: try again later")
+            return refuseForNow(
+                id, peer, "\(inEngine.count) requests are running and \(waiting.count) waiting, which is all that fits: try again later",
+                now: now)
         }
         let held = runs.values.reduce(0) { $0 + $1.imageBytes }
         guard held + ask.images.byteCount <= configuration.mostImageBytes else {
-            counters.overloaded += 1
-            return refuse(
-                id, peer, .overloaded, "the images of all requests would have \(held + ask.images.byteCount) bytes, the limit is \(configuration.mostImageBytes): try again later")
+            return refuseForNow(
+                id, peer,
+                "the images of all requests would have \(held + ask.images.byteCount) bytes, the limit is \(configuration.mostImageBytes): try again later",
+                now: now)
         }
         let run = RunID(nextRun)
         nextRun += 1
@@ -167,7 +186,7 @@ public struct ClientSessions {
             guard var run = runs[id] else { continue }
             let left = now.duration(to: run.deadline)
             guard left > .zero else {
-                conclude(id, .failure(AnswerError(.deadline, "the deadline passed while the request was waiting")))
+                conclude(id, .failure(AnswerError(.deadline, "the deadline passed while the request was waiting")), now: now)
                 continue
             }
             run.isRunning = true
@@ -189,13 +208,16 @@ public struct ClientSessions {
         for peer in state.listeners.sorted() { directives.append(.send(peer, .tokens(message))) }
     }
 
-    private mutating func end(_ run: RunID, _ result: Result<AnswerSummary, AnswerError>) {
-        guard inEngine.remove(run) != nil, let id = requestOf[run] else { return }
-        conclude(id, result)
+    private mutating func end(_ run: RunID, _ result: Result<AnswerSummary, AnswerError>, now: Moment) {
+        guard inEngine.remove(run) != nil else { return }
+        // Cancelled runs count too: they gave back a place.
+        pace.add(now)
+        guard let id = requestOf[run] else { return }
+        conclude(id, result, now: now)
     }
 
     /// The one place where a run ends: every listener gets exactly one Done or Refused.
-    private mutating func conclude(_ id: String, _ result: Result<AnswerSummary, AnswerError>) {
+    mutating func conclude(_ id: String, _ result: Result<AnswerSummary, AnswerError>, now: Moment) {
         guard let run = runs.removeValue(forKey: id) else { return }
         requestOf[run.id] = nil
         waiting.removeAll { $0 == id }
@@ -205,122 +227,31 @@ public struct ClientSessions {
             case .success(let summary):
                 counters.done += 1
                 directives.append(.send(peer, .done(Done(request: id, summary))))
-            case .failure(let error): refuse(id, peer, error.code, error.reason)
+            case .failure(let error):
+                let advice = error.retryAfter ?? (error.code == .overloaded ? retryAdvice(now: now) : nil)
+                refuse(id, peer, error.code, error.reason, retryAfter: advice)
             }
         }
     }
 
-    private mutating func refuse(_ id: String, _ peer: PeerIdentity, _ code: AnswerError.Code, _ reason: String) {
+    mutating func refuse(
+        _ id: String, _ peer: PeerIdentity, _ code: AnswerError.Code, _ reason: String, retryAfter: Duration? = nil
+    ) {
         counters.refused += 1
-        directives.append(.send(peer, .refused(Refusal(request: id, code: code.rawValue, reason: reason))))
+        let milliseconds = retryAfter.map { Int(min(max($0, .milliseconds(1)), .seconds(3600)) / .milliseconds(1)) }
+        directives.append(
+            .send(peer, .refused(Refusal(request: id, code: code.rawValue, reason: reason, retryAfterMilliseconds: milliseconds))))
     }
 
-    // MARK: - Clients that come and go
-
-    private mutating func answerBeat(of peer: PeerIdentity, _ requests: [String]) {
-        directives.append(.send(peer, .beat))
-        for id in requests where !(runs[id]?.listeners.contains(peer) ?? false) {
-            refuse(id, peer, .unavailable, "the coordinator does not know request '\(id)': it was restarted, or lost sight of the client; ask again")
-        }
+    private mutating func refuseForNow(_ id: String, _ peer: PeerIdentity, _ reason: String, now: Moment) {
+        counters.overloaded += 1
+        refuse(id, peer, .overloaded, reason, retryAfter: retryAdvice(now: now))
     }
 
-    /// A client does not want a request any more.
-    private mutating func leave(_ id: String, _ peer: PeerIdentity) {
-        guard var run = runs[id], run.listeners.remove(peer) != nil else { return }
-        forget(id, peer)
-        runs[id] = run
-        guard run.listeners.isEmpty else { return }
-        runs[id] = nil
-        requestOf[run.id] = nil
-        waiting.removeAll { $0 == id }
-        counters.cancelled += 1
-        if run.isRunning { directives.append(.cancel(run.id)) }
+    /// By then half of those that wait now have had their turn, if requests end as fast as of late.
+    private func retryAdvice(now: Moment) -> Duration {
+        let most: Duration = .seconds(30)
+        guard let perSecond = pace.perSecond(now: now) else { return .seconds(1) }
+        return min(max(.seconds(Double(waiting.count + 1) / 2 / max(perSecond, 0.001)), .milliseconds(100)), most)
     }
-
-    private mutating func forget(_ id: String, _ peer: PeerIdentity) {
-        peers[peer]?.requests.remove(id)
-        if peers[peer]?.requests.isEmpty ?? false { peers[peer] = nil }
-    }
-
-    private mutating func vanish(_ peer: PeerIdentity, because reason: String) {
-        guard let state = peers[peer] else { return }
-        counters.vanished += 1
-        directives.append(.note(.info("client \(peer) with \(state.requests.count) requests is gone: \(reason)")))
-        for id in state.requests.sorted() { leave(id, peer) }
-    }
-
-    private mutating func close(_ reason: String) {
-        closed = reason
-        for id in runs.keys.sorted() {
-            if let run = runs[id], run.isRunning { directives.append(.cancel(run.id)) }
-            conclude(id, .failure(AnswerError(.unavailable, reason)))
-        }
-    }
-
-    // MARK: - Time
-
-    private mutating func tick(now: Moment) {
-        for (peer, state) in peers.sorted(by: { $0.key < $1.key }) {
-            if state.lastHeard + configuration.beat * configuration.liveness <= now {
-                vanish(peer, because: "it was silent for \(configuration.beat * configuration.liveness)")
-            } else if state.lastSent + configuration.probe <= now {
-                peers[peer]?.lastSent = now
-                directives.append(.send(peer, .probe))
-            }
-        }
-        for (id, run) in runs.sorted(by: { $0.key < $1.key }) where latest(run) <= now {
-            if run.isRunning { directives.append(.cancel(run.id)) }
-            conclude(id, .failure(AnswerError(.deadline, "the deadline passed")))
-        }
-    }
-
-    private func latest(_ run: Run) -> Moment { run.isRunning ? run.deadline + configuration.grace : run.deadline }
-
-    /// When `tick` must come next.
-    public var nextWake: Moment? {
-        let silence = configuration.beat * configuration.liveness
-        let ofPeers = peers.values.map { min($0.lastHeard + silence, $0.lastSent + configuration.probe) }.min()
-        let ofRuns = runs.values.map(latest).min()
-        return [ofPeers, ofRuns].compactMap { $0 }.min()
-    }
-}
-
-/// What happened so far.
-public struct ClientCounters: Sendable, Hashable {
-    public var accepted: UInt64 = 0
-    public var joined: UInt64 = 0
-    public var done: UInt64 = 0
-    public var refused: UInt64 = 0
-    public var overloaded: UInt64 = 0
-    public var cancelled: UInt64 = 0
-    public var vanished: UInt64 = 0
-    public var malformed: UInt64 = 0
-
-    /// By name, for reports.
-    public var named: [String: UInt64] {
-        [
-            "requests_accepted": accepted, "requests_joined": joined, "requests_done": done, "requests_refused": refused,
-            "requests_overloaded": overloaded, "requests_cancelled": cancelled, "clients_vanished": vanished,
-            "client_messages_malformed": malformed,
-        ]
-    }
-}
-
-/// A request and who waits for it.
-struct Run {
-    let id: RunID
-    let request: AnswerRequest
-    let imageBytes: Int
-    let deadline: Moment
-    var listeners: Set<PeerIdentity>
-    var isRunning = false
-    /// All tokens so far, for those who join.
-    var tokens: [Tokens.Token] = []
-}
-
-/// A client that waits for something.
-struct ClientPeer {
-    var lastHeard: Moment
-    var lastSent: Moment
-    var requests: Set<String> = []
 }

@@ -12,6 +12,8 @@ final class CoordinatorLoop: SocketLoopBody {
         case ended(RunID, Result<AnswerSummary, AnswerError>)
         case waitUntilCovered(ContinuousClock.Instant, CheckedContinuation<Void, any Error>)
         case status(CheckedContinuation<ClusterStatus?, Never>)
+        /// Finish what is there for so long, then resume.
+        case drain(String, ContinuousClock.Instant, CheckedContinuation<Void, Never>)
         case shutDown(String)
     }
 
@@ -30,6 +32,8 @@ final class CoordinatorLoop: SocketLoopBody {
     private var engine: (any AnswerEngine)?
     private var runs: [RunID: Task<Void, Never>] = [:]
     private var coverage: [(deadline: ContinuousClock.Instant, continuation: CheckedContinuation<Void, any Error>)] = []
+    private var drainers: [CheckedContinuation<Void, Never>] = []
+    private var hasDrained = false
     private var garbage = GarbageLog()
     private var saidGoodbye = false
 
@@ -70,6 +74,9 @@ final class CoordinatorLoop: SocketLoopBody {
             handle(.ended(run, result))
         case .waitUntilCovered(let deadline, let continuation): coverage.append((deadline, continuation))
         case .status(let continuation): continuation.resume(returning: status)
+        case .drain(let reason, let until, let continuation):
+            drainers.append(continuation)
+            if hasDrained { resumeDrainers() } else { handle(.drain(reason: reason, until: until)) }
         case .shutDown(let reason): shutDown(reason)
         }
     }
@@ -132,7 +139,7 @@ final class CoordinatorLoop: SocketLoopBody {
             case .send(let peer, let message):
                 if !send(message, to: peer) { handle(DispatchMachine.Event.unreachable(peer)) }
             case .finish(let ticket, let result): tickets.removeValue(forKey: ticket)?.finish(result)
-            case .assigned: break
+            case .assigned(let id, let failure, let experts): handle(.assigned(id, failure: failure, experts: experts))
             case .note(let note): logger.log(note)
             }
         }
@@ -145,6 +152,11 @@ final class CoordinatorLoop: SocketLoopBody {
             case .start(let run, let request): start(run, request)
             case .cancel(let run): runs[run]?.cancel()
             case .status(let peer, let inquiry): send(.status(status.reply(to: inquiry)), to: peer)
+            case .assign(let id, let assign):
+                handle(.assign(id, worker: assign.worker, add: assign.add, drop: assign.drop))
+            case .drained:
+                hasDrained = true
+                resumeDrainers()
             case .note(let note): logger.log(note)
             }
         }
@@ -207,7 +219,8 @@ final class CoordinatorLoop: SocketLoopBody {
     private var status: ClusterStatus {
         ClusterStatus(
             coordinator: dispatch.configuration.coordinator, dispatch: dispatch.status(now: .now),
-            runningRequests: clients.load.running, waitingRequests: clients.load.waiting, clients: clients.counters,
+            runningRequests: clients.load.running, waitingRequests: clients.load.waiting, isDraining: clients.isDraining,
+            clients: clients.counters,
             domains: domains, modelDigest: modelDigest)
     }
 
@@ -235,5 +248,11 @@ final class CoordinatorLoop: SocketLoopBody {
         tickets = [:]
         for waiter in coverage { waiter.continuation.resume(throwing: DispatchError.cancelled) }
         coverage = []
+        resumeDrainers()
+    }
+
+    private func resumeDrainers() {
+        for drainer in drainers { drainer.resume() }
+        drainers = []
     }
 }

@@ -26,6 +26,8 @@ public final class WorkerEndpoint: Sendable {
         public var endsWhenRejected = true
         /// Where tiles are computed; nil makes a thread for it.
         public var executor: (any TaskExecutor)?
+        /// For tests of what a cluster does about bad workers.
+        package var interception: WorkerInterception?
 
         public init(name: String, coordinators: [Endpoint]) {
             self.name = name
@@ -36,8 +38,14 @@ public final class WorkerEndpoint: Sendable {
     private let loop: SocketLoop<WorkerLoop.Command>
     private let ending: Ending
     private let ownThread: ComputeExecutor?
-    private let jobs: AsyncStream<WorkerMachine.Job>.Continuation
+    private let work: WorkerLoop.Work
     private let computing: Task<Void, Never>
+    private let changing: Task<Void, Never>
+    private let busy: Busy
+
+    private final class Busy: Sendable {
+        let value = Atomic(false)
+    }
 
     /// Starts both threads; the coordinators are dialled, now or as soon as they are there.
     ///
@@ -46,20 +54,25 @@ public final class WorkerEndpoint: Sendable {
         _ configuration: Configuration, computing bank: any TileComputing, logger: Logger,
         configure: (inout WorkerMachine.Configuration) -> Void = { _ in }
     ) async throws -> WorkerEndpoint {
-        let hello = Hello(incarnation: .random(), name: configuration.name, bank.holdings)
+        var hello = Hello(incarnation: .random(), name: configuration.name, bank.holdings)
+        hello.rowsAreIndependent = try await bank.rowsAreIndependent()
         _ = try WorkerMessage.hello(hello).encoded()
         var settings = WorkerMachine.Configuration(hello: hello, links: configuration.coordinators.count)
         configure(&settings)
         let ending = Ending()
-        let (stream, jobs) = AsyncStream<WorkerMachine.Job>.makeStream()
+        let busy = Busy()
+        let (jobs, giveJob) = AsyncStream<WorkerMachine.Job>.makeStream()
+        let (changes, giveChange) = AsyncStream<WorkerLoop.Change>.makeStream()
+        let work = WorkerLoop.Work(jobs: giveJob, changes: giveChange)
         let ownThread = configuration.executor == nil ? ComputeExecutor(name: "compute") : nil
         do {
             let (loop, _) = try await SocketLoop<WorkerLoop.Command>.start(name: "worker-io") { [settings] _, sockets in
-                (WorkerLoop(WorkerMachine(settings), sockets, configuration, jobs, ending, logger), ())
+                (WorkerLoop(WorkerMachine(settings), sockets, configuration, work, ending, logger), ())
             }
             return WorkerEndpoint(
-                loop, ending, ownThread, jobs,
-                Self.compute(stream, with: bank, on: configuration.executor ?? ownThread, reportingTo: loop))
+                loop, ending, ownThread, work,
+                computing: Self.compute(jobs, with: bank, on: configuration.executor ?? ownThread, busy, reportingTo: loop),
+                changing: Self.change(changes, of: bank, reportingTo: loop), busy)
         } catch {
             ownThread?.stop()
             throw error
@@ -68,13 +81,15 @@ public final class WorkerEndpoint: Sendable {
 
     private init(
         _ loop: SocketLoop<WorkerLoop.Command>, _ ending: Ending, _ ownThread: ComputeExecutor?,
-        _ jobs: AsyncStream<WorkerMachine.Job>.Continuation, _ computing: Task<Void, Never>
+        _ work: WorkerLoop.Work, computing: Task<Void, Never>, changing: Task<Void, Never>, _ busy: Busy
     ) {
         self.loop = loop
         self.ending = ending
         self.ownThread = ownThread
-        self.jobs = jobs
+        self.work = work
         self.computing = computing
+        self.changing = changing
+        self.busy = busy
     }
 
     /// Waits until the worker has left or was refused.
@@ -86,7 +101,8 @@ public final class WorkerEndpoint: Sendable {
         try result.get()
     }
 
-    /// Finishes the tile that computes, gives back the others, says goodbye. `run` returns then.
+    /// Takes nothing new, finishes the tiles that are there, says goodbye. `run` returns then, or when the drain timeout of
+    /// the machine's configuration is over.
     public func leave(reason: String = "asked to stop") { loop.post(.leave(reason)) }
 
     /// Ends at once.
@@ -94,6 +110,9 @@ public final class WorkerEndpoint: Sendable {
         ending.end(.success(()))
         await shutDown()
     }
+
+    /// Whether a tile computes at the moment.
+    public var isComputing: Bool { busy.value.load(ordering: .acquiring) }
 
     /// What happened so far.
     public func counters() async -> WorkerCounters? {
@@ -104,8 +123,9 @@ public final class WorkerEndpoint: Sendable {
 
     private func shutDown() async {
         await loop.stop()
-        jobs.finish()
+        work.finish()
         computing.cancel()
+        changing.cancel()
         // Whoever still computes needs the thread to come to its end.
         Task { [computing, ownThread] in
             await computing.value
@@ -115,7 +135,7 @@ public final class WorkerEndpoint: Sendable {
 
     private static func compute(
         _ jobs: AsyncStream<WorkerMachine.Job>, with bank: any TileComputing, on executor: (any TaskExecutor)?,
-        reportingTo loop: SocketLoop<WorkerLoop.Command>
+        _ busy: Busy, reportingTo loop: SocketLoop<WorkerLoop.Command>
     ) -> Task<Void, Never> {
         Task(executorPreference: executor) {
             for await job in jobs {
@@ -124,12 +144,37 @@ public final class WorkerEndpoint: Sendable {
                     loop.post(.computed(job.id, .expired))
                     continue
                 }
+                busy.value.store(true, ordering: .releasing)
+                defer { busy.value.store(false, ordering: .releasing) }
                 do {
                     let rows = try await bank.compute(job.tile)
                     let spent = start.duration(to: .now)
                     loop.post(.computed(job.id, .rows(rows, nanoseconds: UInt64(clamping: Int64(spent / .nanoseconds(1))))))
                 } catch {
                     loop.post(.computed(job.id, .failed("\(error)")))
+                }
+            }
+        }
+    }
+}
+
+extension WorkerEndpoint {
+    /// Carries out changes of what is held, beside the computing.
+    private static func change(
+        _ changes: AsyncStream<WorkerLoop.Change>, of bank: any TileComputing, reportingTo loop: SocketLoop<WorkerLoop.Command>
+    ) -> Task<Void, Never> {
+        Task {
+            for await change in changes {
+                switch change {
+                case .load(let add, let drop):
+                    do {
+                        loop.post(.loaded(.success(try await bank.load(add, dropping: drop))))
+                    } catch {
+                        loop.post(.loaded(.failure(error as? AssignmentError ?? AssignmentError("\(error)"))))
+                    }
+                case .unload(let experts):
+                    await bank.unload(experts)
+                    loop.post(.unloaded)
                 }
             }
         }
@@ -174,5 +219,12 @@ extension Hello {
                 Holding(layer: $0.key.layer, expert: $0.key.expert, digest: $0.value)
             },
             metas: holdings.metas.sorted { $0.key < $1.key }.map { MetaHolding(layer: $0.key, digest: $0.value) })
+    }
+
+    /// The same worker with other holdings.
+    func holding(_ holdings: WorkerHoldings) -> Hello {
+        var hello = Hello(incarnation: incarnation, name: name, holdings)
+        hello.rowsAreIndependent = rowsAreIndependent
+        return hello
     }
 }

@@ -6,14 +6,33 @@ import Wire
 final class WorkerLoop: SocketLoopBody {
     enum Command: Sendable {
         case computed(UInt64, WorkerMachine.Computed)
+        case loaded(Result<WorkerHoldings, AssignmentError>)
+        case unloaded
         case leave(String)
         case counters(CheckedContinuation<WorkerCounters?, Never>)
+    }
+
+    /// What to do about the experts that are held.
+    enum Change: Sendable {
+        case load(add: Set<Int>, drop: Set<Int>)
+        case unload(Set<Int>)
+    }
+
+    /// Where tiles and changes go; both are done elsewhere, one after the other.
+    struct Work: Sendable {
+        let jobs: AsyncStream<WorkerMachine.Job>.Continuation
+        let changes: AsyncStream<Change>.Continuation
+
+        func finish() {
+            jobs.finish()
+            changes.finish()
+        }
     }
 
     private var machine: WorkerMachine
     private let factory: SocketFactory
     private let configuration: WorkerEndpoint.Configuration
-    private let jobs: AsyncStream<WorkerMachine.Job>.Continuation
+    private let work: Work
     private let ending: Ending
     private let logger: Logger
     private let identity: PeerIdentity
@@ -21,12 +40,12 @@ final class WorkerLoop: SocketLoopBody {
 
     init(
         _ machine: WorkerMachine, _ factory: SocketFactory, _ configuration: WorkerEndpoint.Configuration,
-        _ jobs: AsyncStream<WorkerMachine.Job>.Continuation, _ ending: Ending, _ logger: Logger
+        _ work: Work, _ ending: Ending, _ logger: Logger
     ) {
         self.machine = machine
         self.factory = factory
         self.configuration = configuration
-        self.jobs = jobs
+        self.work = work
         self.ending = ending
         self.logger = logger
         identity = .worker(machine.configuration.hello.incarnation)
@@ -39,6 +58,8 @@ final class WorkerLoop: SocketLoopBody {
     func perform(_ command: Command) {
         switch command {
         case .computed(let job, let result): handle(.computed(job: job, result))
+        case .loaded(let result): handle(.loaded(result))
+        case .unloaded: handle(.unloaded)
         case .leave(let reason): handle(.leave(reason: reason))
         case .counters(let continuation): continuation.resume(returning: machine.counters)
         }
@@ -54,7 +75,7 @@ final class WorkerLoop: SocketLoopBody {
             case .refused(let error, _): handle(.malformed(link: link, error))
             case .message(let message, _):
                 do {
-                    handle(.message(link: link, try CoordinatorMessage(decoding: message)))
+                    take(try CoordinatorMessage(decoding: message), on: link)
                 } catch {
                     handle(.malformed(link: link, error))
                 }
@@ -72,14 +93,22 @@ final class WorkerLoop: SocketLoopBody {
         for link in links { link?.close(linger: .milliseconds(200)) }
     }
 
+    private func take(_ message: CoordinatorMessage, on link: Int) {
+        guard let interception = configuration.interception else { return handle(.message(link: link, message)) }
+        if let message = interception.received(message) { handle(.message(link: link, message)) }
+    }
+
     private func handle(_ event: WorkerMachine.Event) { carryOut(machine.handle(event, now: .now)) }
 
     private func carryOut(_ directives: [WorkerMachine.Directive]) {
         for directive in directives {
             switch directive {
             case .reopen(let link): reopen(link)
-            case .send(let link, let message): send(message, on: link)
-            case .compute(let job): jobs.yield(job)
+            case .send(let link, let message):
+                for message in configuration.interception?.sending(message) ?? [message] { send(message, on: link) }
+            case .compute(let job): work.jobs.yield(job)
+            case .load(let add, let drop): work.changes.yield(.load(add: add, drop: drop))
+            case .unload(let experts): work.changes.yield(.unload(experts))
             case .rejected(let link, let rejection):
                 let endpoint = configuration.coordinators[link].description
                 logger.error("refused by \(endpoint): \(rejection.reason)")

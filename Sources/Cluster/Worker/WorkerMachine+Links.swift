@@ -10,7 +10,8 @@ extension WorkerMachine {
         links[link].phase = .greeting
         links[link].lastHeard = now
         directives.append(.reopen(link: link))
-        send(link, .hello(configuration.hello), now: now)
+        links[link].isOutdated = false
+        send(link, .hello(hello), now: now)
     }
 
     mutating func send(_ link: Int, _ message: WorkerMessage, now: Moment) {
@@ -46,13 +47,13 @@ extension WorkerMachine {
                 }
             }
         }
-        finishLeaving(now: now)
+        if let leaveBy, leaveBy <= now { abandon(now: now) }
     }
 
     /// When `tick` must come next.
     public var nextWake: Moment? {
         guard !hasLeft else { return nil }
-        return links.indices.compactMap { link -> Moment? in
+        let ofLinks = links.indices.compactMap { link -> Moment? in
             switch links[link].phase {
             case .away(let until): until
             case .greeting: links[link].lastHeard.map { $0 + silence(link) }
@@ -61,42 +62,13 @@ extension WorkerMachine {
                     .compactMap { $0 }.min()
             }
         }.min()
+        return [ofLinks, leaveBy].compactMap { $0 }.min()
     }
 
     private func silence(_ link: Int) -> Duration { links[link].beat * configuration.liveness }
 
     private func isSilent(_ link: Int, now: Moment) -> Bool {
         links[link].lastHeard.map { $0 + silence(link) <= now } ?? true
-    }
-
-    /// Gives back what did not start, so that others can compute it.
-    mutating func leave(_ reason: String, now: Moment) {
-        guard !isLeaving else { return }
-        isLeaving = true
-        directives.append(.note(.info("leaving: \(reason)")))
-        for link in links.indices {
-            for queued in links[link].queue {
-                send(
-                    link,
-                    .tileFailed(
-                        TileFailed(
-                            epoch: queued.origin.epoch, tile: queued.origin.tile, attempt: queued.origin.attempt,
-                            code: .leaving, reason: "the worker is leaving")),
-                    now: now)
-            }
-            drop(link)
-        }
-        finishLeaving(now: now)
-    }
-
-    /// The last result is out: goodbye.
-    mutating func finishLeaving(now: Moment) {
-        guard isLeaving, computing.isEmpty, !hasLeft else { return }
-        hasLeft = true
-        for link in links.indices {
-            if case .serving = links[link].phase { send(link, .goodbye(reason: "leaving"), now: now) }
-        }
-        directives.append(.left)
     }
 
     /// Links whose coordinator accepted this worker.

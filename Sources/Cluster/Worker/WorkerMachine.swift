@@ -23,6 +23,8 @@ public struct WorkerMachine {
         /// After a rejection: the first pause before the next Hello; it doubles up to the longest.
         public var firstRetry: Duration = .seconds(1)
         public var longestRetry: Duration = .seconds(32)
+        /// Time to finish what is there when the worker is asked to leave.
+        public var drainTimeout: Duration = .seconds(30)
 
         public init(hello: Hello, links: Int) {
             self.hello = hello
@@ -35,7 +37,11 @@ public struct WorkerMachine {
         case message(link: Int, CoordinatorMessage)
         case malformed(link: Int, WireError)
         case computed(job: UInt64, Computed)
-        /// Finish what computes, take nothing new, say goodbye.
+        /// The answer to `load`: what is held when the experts to drop are unloaded, or why nothing changed.
+        case loaded(Result<WorkerHoldings, AssignmentError>)
+        /// The answer to `unload`.
+        case unloaded
+        /// Take nothing new, finish what is there, say goodbye.
         case leave(reason: String)
         case tick
     }
@@ -52,6 +58,10 @@ public struct WorkerMachine {
         case reopen(link: Int)
         case send(link: Int, WorkerMessage)
         case compute(Job)
+        /// Load experts, and say what is held without those that will be dropped. Answered by `loaded`.
+        case load(add: Set<Int>, drop: Set<Int>)
+        /// No tile needs these experts any more. Answered by `unloaded`.
+        case unload(Set<Int>)
         /// A coordinator does not want this worker.
         case rejected(link: Int, Rejection)
         case welcomed(link: Int)
@@ -77,19 +87,34 @@ public struct WorkerMachine {
     var queuedTiles = 0
     var queuedBytes = 0
     var nextJob: UInt64 = 0
-    /// The link whose turn it is.
-    var turn = 0
-    var isLeaving = false
+    /// When to leave whatever is unfinished; nil while nobody asked to.
+    var leaveBy: Moment?
     var hasLeft = false
+    var share: FairShare
+    var reassignment: Reassignment?
     var directives: [Directive] = []
-    private let held: Set<ExpertAddress>
-    private let metaLayers: Set<Int>
+    /// What a Hello says now.
+    private(set) var hello: Hello
+    private(set) var held: Set<ExpertAddress> = []
+    private(set) var metaLayers: Set<Int> = []
+    /// Changes of what is held so far.
+    var holdingsVersion: UInt64 = 0
 
     public init(_ configuration: Configuration) {
         self.configuration = configuration
         links = (0..<configuration.links).map { _ in WorkerLink(beat: configuration.beat, retry: configuration.firstRetry) }
-        held = Set(configuration.hello.holdings.map { ExpertAddress(layer: $0.layer, expert: $0.expert) })
-        metaLayers = Set(configuration.hello.metas.map(\.layer))
+        share = FairShare(count: configuration.links)
+        hello = configuration.hello
+        hold(configuration.hello)
+    }
+
+    var isLeaving: Bool { leaveBy != nil }
+
+    /// From now on this is what is held.
+    mutating func hold(_ hello: Hello) {
+        self.hello = hello
+        held = Set(hello.holdings.map { ExpertAddress(layer: $0.layer, expert: $0.expert) })
+        metaLayers = Set(hello.metas.map(\.layer))
     }
 
     /// Takes one event.
@@ -103,10 +128,14 @@ public struct WorkerMachine {
             counters.malformed += 1
             directives.append(.note(.warning("coordinator \(link) sent a malformed message: \(error)")))
         case .computed(let job, let result): take(result, job: job, now: now)
+        case .loaded(let result): take(result, now: now)
+        case .unloaded: finishReassignment(nil, now: now)
         case .leave(let reason): leave(reason, now: now)
         case .tick: tick(now: now)
         }
         startComputing(now: now)
+        unloadWhatNobodyNeeds()
+        finishLeaving(now: now)
         defer { directives = [] }
         return directives
     }
@@ -114,14 +143,17 @@ public struct WorkerMachine {
     private mutating func take(_ message: CoordinatorMessage, _ link: Int, now: Moment) {
         links[link].lastHeard = now
         switch message {
-        case .beat, .probe, .forget, .assign: break
+        case .beat, .probe: break
         case .welcome(let welcome):
-            guard !isLeaving else { break }
             drop(link)
             links[link].phase = .serving(epoch: welcome.epoch)
             links[link].beat = .milliseconds(welcome.beatMilliseconds)
             links[link].retry = configuration.firstRetry
             directives.append(.welcomed(link: link))
+            // The Hello was on its way when we were asked to leave, or before we held something else.
+            if isLeaving { sayUnready(link, now: now) } else if links[link].isOutdated { announce(link, now: now) }
+        case .forget(let forget): take(forget, link, now: now)
+        case .assign(let assign): take(assign, link, now: now)
         case .rejected(let rejection): take(rejection, link, now: now)
         case .tile(let tile): take(tile, link, now: now)
         case .goodbye(let reason):
@@ -143,98 +175,6 @@ public struct WorkerMachine {
         links[link].retry = min(links[link].retry * 2, configuration.longestRetry)
         directives.append(.rejected(link: link, rejection))
     }
-
-    private mutating func take(_ tile: Tile, _ link: Int, now: Moment) {
-        guard case .serving(let epoch) = links[link].phase, epoch == tile.epoch else {
-            counters.staleTiles += 1
-            return
-        }
-        func refuse(_ code: TileFailed.Code, _ reason: String) {
-            counters.refusedTiles += 1
-            send(link, .tileFailed(TileFailed(epoch: epoch, tile: tile.tile, attempt: tile.attempt, code: code, reason: reason)), now: now)
-        }
-        let address = ExpertAddress(layer: tile.layer, expert: tile.expert)
-        guard !isLeaving else { return refuse(.leaving, "the worker is leaving") }
-        guard held.contains(address) else { return refuse(.notHeld, "this worker does not hold \(address)") }
-        guard tile.metaFactors == nil || metaLayers.contains(tile.layer) else {
-            return refuse(.notHeld, "this worker does not hold the meta expert of layer \(tile.layer)")
-        }
-        guard tile.payload.width == configuration.hello.width else {
-            return refuse(.malformed, "rows have width \(tile.payload.width), this worker's experts have \(configuration.hello.width)")
-        }
-        guard tile.deadlineMilliseconds > 0 else { return refuse(.expired, "the deadline has passed") }
-        let bytes = tile.payload.rows * tile.payload.width * 4
-        guard queuedTiles < configuration.mostQueuedTiles, queuedBytes + bytes <= configuration.mostQueuedBytes else {
-            return refuse(.queueFull, "\(queuedTiles) tiles are waiting, with \(queuedBytes) bytes")
-        }
-        // Only here are the payload's bytes read.
-        guard let rows = try? tile.payload.tensor() else { return refuse(.malformed, "the rows cannot be read") }
-        links[link].queue.append(
-            QueuedTile(
-                origin: JobOrigin(link: link, epoch: epoch, tile: tile.tile, attempt: tile.attempt, rows: tile.payload.rows),
-                tile: ExpertTile(address: address, rows: rows, factors: tile.factors, metaFactors: tile.metaFactors),
-                deadline: now + .milliseconds(tile.deadlineMilliseconds)))
-        queuedTiles += 1
-        queuedBytes += bytes
-    }
-
-    /// Hands tiles to the compute thread, one coordinator after the other.
-    private mutating func startComputing(now: Moment) {
-        while computing.count < configuration.computeDepth, queuedTiles > 0 {
-            guard let link = (0..<links.count).map({ (turn + $0) % links.count }).first(where: { !links[$0].queue.isEmpty }) else { return }
-            turn = (link + 1) % links.count
-            let queued = links[link].queue.removeFirst()
-            queuedTiles -= 1
-            queuedBytes -= queued.tile.rows.byteCount
-            guard queued.deadline > now else {
-                fail(queued.origin, .expired, "its turn came after the deadline", now: now)
-                continue
-            }
-            let job = nextJob
-            nextJob += 1
-            computing[job] = queued.origin
-            directives.append(.compute(Job(id: job, tile: queued.tile, deadline: queued.deadline)))
-        }
-    }
-
-    private mutating func take(_ result: Computed, job: UInt64, now: Moment) {
-        guard let origin = computing.removeValue(forKey: job) else { return }
-        switch result {
-        case .expired: fail(origin, .expired, "its turn came after the deadline", now: now)
-        case .failed(let reason): fail(origin, .compute, reason, now: now)
-        case .rows(let rows, let nanoseconds):
-            guard rows.shape == [origin.rows, configuration.hello.width], let payload = try? Payload(rows) else {
-                fail(origin, .compute, "the result has type \(rows.dtype.rawValue) and shape \(rows.shape), expected F32 [\(origin.rows), \(configuration.hello.width)]", now: now)
-                break
-            }
-            guard isCurrent(origin) else { break }
-            counters.tilesDone += 1
-            send(
-                origin.link,
-                .tileDone(
-                    TileDone(
-                        epoch: origin.epoch, tile: origin.tile, attempt: origin.attempt, expertRows: payload.rows,
-                        computeNanoseconds: nanoseconds, payload: payload)),
-                now: now)
-        }
-        finishLeaving(now: now)
-    }
-
-    private mutating func fail(_ origin: JobOrigin, _ code: TileFailed.Code, _ reason: String, now: Moment) {
-        guard isCurrent(origin) else { return }
-        counters.refusedTiles += 1
-        send(
-            origin.link,
-            .tileFailed(TileFailed(epoch: origin.epoch, tile: origin.tile, attempt: origin.attempt, code: code, reason: reason)),
-            now: now)
-    }
-
-    /// Whether the session that a tile came from still lasts.
-    private mutating func isCurrent(_ origin: JobOrigin) -> Bool {
-        if case .serving(let epoch) = links[origin.link].phase, epoch == origin.epoch { return true }
-        counters.droppedResults += 1
-        return false
-    }
 }
 
 /// What happened so far.
@@ -248,42 +188,6 @@ public struct WorkerCounters: Sendable, Hashable {
     public var coordinatorsLost: UInt64 = 0
     public var rejections: UInt64 = 0
     public var malformed: UInt64 = 0
-}
-
-/// What a worker knows about one coordinator.
-struct WorkerLink {
-    enum Phase: Equatable {
-        /// Not yet asked, or a pause before the next Hello.
-        case away(until: Moment?)
-        /// Hello was sent.
-        case greeting
-        case serving(epoch: UInt64)
-    }
-
-    var phase = Phase.away(until: nil)
-    var beat: Duration
-    var retry: Duration
-    var lastHeard: Moment?
-    var lastSent: Moment?
-    var queue: [QueuedTile] = []
-
-    init(beat: Duration, retry: Duration) {
-        self.beat = beat
-        self.retry = retry
-    }
-}
-
-/// Where a result belongs.
-struct JobOrigin {
-    let link: Int
-    let epoch: UInt64
-    let tile: UInt64
-    let attempt: Int
-    let rows: Int
-}
-
-struct QueuedTile {
-    let origin: JobOrigin
-    let tile: ExpertTile
-    let deadline: Moment
+    /// Tiles that coordinators did not want any more before their turn came.
+    public var forgottenTiles: UInt64 = 0
 }

@@ -6,9 +6,9 @@ import Tensors
 public struct ExpertBank: Sendable {
     /// Hidden size D.
     public let width: Int
-    private let experts: [ExpertAddress: FeedForward]
+    let experts: [ExpertAddress: FeedForward]
     /// The always-on module of each mixture layer; empty when the model has none.
-    private let meta: [Int: FeedForward]
+    let meta: [Int: FeedForward]
 
     /// Reads the experts from a checkpoint.
     ///
@@ -16,29 +16,46 @@ public struct ExpertBank: Sendable {
     ///   - chosen: indices of the experts to hold, in every mixture layer that has them; nil for all.
     /// - Throws: `ModelError` when a tensor is missing or does not fit the configuration.
     public init(source: any TensorSource, configuration: ModelConfiguration, experts chosen: Set<Int>? = nil) throws {
-        let reader = WeightReader(
-            source: source, hint: "this folder does not hold that expert: name others with --experts, or use a fuller folder")
         width = configuration.hiddenSize
-        var experts: [ExpertAddress: FeedForward] = [:]
+        experts = try Self.read(chosen, from: source, configuration: configuration)
         var meta: [Int: FeedForward] = [:]
-        if let mixture = configuration.mixture {
-            for layer in mixture.layers {
-                for expert in 0..<mixture.expertCount(layer: layer) where chosen?.contains(expert) ?? true {
-                    experts[ExpertAddress(layer: layer, expert: expert)] = try FeedForward(
-                        reader, prefix: "model.layers.\(layer).mlp.deepspeed_moe.experts.deepspeed_experts.\(expert)",
-                        configuration: configuration)
-                }
-                if let prefix = try AlwaysOnModule.prefix(layer: layer, configuration: configuration, names: source.names) {
-                    meta[layer] = try FeedForward(reader, prefix: prefix, configuration: configuration)
-                }
+        for layer in configuration.mixture?.layers ?? [] {
+            if let prefix = try AlwaysOnModule.prefix(layer: layer, configuration: configuration, names: source.names) {
+                meta[layer] = try FeedForward(Self.reader(source), prefix: prefix, configuration: configuration)
             }
         }
         guard meta.isEmpty || meta.count == configuration.mixture?.layers.count else {
             throw ModelError.inconsistent(
                 "only the mixture layers \(meta.keys.sorted()) have a meta expert: the checkpoint is incomplete")
         }
+        self.meta = meta
+    }
+
+    init(width: Int, experts: [ExpertAddress: FeedForward], meta: [Int: FeedForward]) {
+        self.width = width
         self.experts = experts
         self.meta = meta
+    }
+
+    private static func reader(_ source: any TensorSource) -> WeightReader {
+        WeightReader(
+            source: source, hint: "this folder does not hold that expert: name others with --experts, or use a fuller folder")
+    }
+
+    /// Domain experts alone; nil reads all.
+    static func read(
+        _ chosen: Set<Int>?, from source: any TensorSource, configuration: ModelConfiguration
+    ) throws -> [ExpertAddress: FeedForward] {
+        var experts: [ExpertAddress: FeedForward] = [:]
+        guard let mixture = configuration.mixture else { return experts }
+        for layer in mixture.layers {
+            for expert in 0..<mixture.expertCount(layer: layer) where chosen?.contains(expert) ?? true {
+                experts[ExpertAddress(layer: layer, expert: expert)] = try FeedForward(
+                    reader(source), prefix: "model.layers.\(layer).mlp.deepspeed_moe.experts.deepspeed_experts.\(expert)",
+                    configuration: configuration)
+            }
+        }
+        return experts
     }
 
     /// What this bank can compute, sorted.

@@ -44,12 +44,16 @@ struct AskCommand: AsyncParsableCommand {
     @Flag(help: "Print one JSON object per answer instead of streaming text.")
     var json = false
 
+    @Flag(name: .customLong("token-times"), help: "With --json or --requests: say when each token came, in milliseconds since the question was asked.")
+    var tokenTimes = false
+
     @OptionGroup(title: "Generation") var sampling: SamplingOptions
 
     func validate() throws {
         guard (question != nil) != (requests != nil) else { throw ValidationError("Give a question, or --requests FILE.") }
         if requests != nil, !images.isEmpty { throw ValidationError("With --requests the file names the images; --images DIR says where they are.") }
         if requests == nil, imageFolder != nil || limit != nil { throw ValidationError("--images and --limit belong to --requests FILE.") }
+        if tokenTimes, !json, requests == nil { throw ValidationError("--token-times belongs to --json or --requests FILE.") }
         if let limit, limit < 1 { throw ValidationError("--limit is \(limit); at least 1 is needed") }
         if !(1...1024).contains(concurrency) { throw ValidationError("--concurrency is \(concurrency); expected 1 to 1024") }
     }
@@ -61,7 +65,8 @@ struct AskCommand: AsyncParsableCommand {
         try await source.withAnswerer { answerer in
             try await TerminationSignal.cancelling {
                 if let file {
-                    try await ManyQuestions(answerer: answerer, sampling: sampling, concurrency: concurrency).run(file.questions)
+                    try await ManyQuestions(answerer: answerer, sampling: sampling, concurrency: concurrency, tellsTimes: tokenTimes)
+                        .run(file.questions)
                 } else if let question {
                     try await naming(attached) { try await one(question, attached, answerer) }
                 }
@@ -74,9 +79,11 @@ struct AskCommand: AsyncParsableCommand {
             id: UUID().uuidString, task: .conversation([.init(.user, question)]), images: images.map(\.bytes))
         var summary: AnswerSummary?
         var shown = 0
+        var times = TokenTimes()
         for try await event in answerer.engine.answer(request) {
             switch event {
             case .token(_, let text):
+                times.sawToken()
                 if !json { Terminal.write(text) }
                 shown += text.utf8.count
             case .done(let done): summary = done
@@ -84,7 +91,9 @@ struct AskCommand: AsyncParsableCommand {
         }
         guard let summary else { throw AnswerError(.unavailable, "the answer ended without its summary") }
         if json {
-            Terminal.write(try AnswerRecord(summary, domains: answerer.domains).line + "\n")
+            var record = AnswerRecord(summary, domains: answerer.domains)
+            if tokenTimes { record.add(times) }
+            Terminal.write(try record.line + "\n")
         } else {
             // What was held back as the possible start of a stop string.
             Terminal.write(String(decoding: summary.answer.utf8.dropFirst(shown), as: UTF8.self) + "\n")

@@ -29,12 +29,21 @@ struct CoordinatorCommand: AsyncParsableCommand {
     @Option(name: .customLong("max-running"), help: ArgumentHelp("Requests that run at the same time.", valueName: "n"))
     var maximumRunning = 16
 
+    @Option(name: .customLong("max-waiting"), help: ArgumentHelp("Requests that wait for one of those places; more are refused, with advice when to ask again.", valueName: "n"))
+    var maximumWaiting = 64
+
+    @Option(name: .customLong("drain-timeout"), help: ArgumentHelp("When asked to stop: seconds to finish the requests that are there.", valueName: "seconds"))
+    var drainTimeout = 30.0
+
+    @OptionGroup var dispatch: DispatchOptions
     @OptionGroup var model: ModelOptions
     @OptionGroup var compute: ComputeOptions
     @OptionGroup var logging: LoggingOptions
 
     func validate() throws {
         if !(1...4096).contains(maximumRunning) { throw ValidationError("--max-running is \(maximumRunning); expected 1 to 4096") }
+        if !(0...65_536).contains(maximumWaiting) { throw ValidationError("--max-waiting is \(maximumWaiting); expected 0 to 65536") }
+        try checkDrainTimeout(drainTimeout)
     }
 
     func run() async throws {
@@ -43,10 +52,11 @@ struct CoordinatorCommand: AsyncParsableCommand {
         let clients = serve.isEmpty
             ? [try CoordinatorEndpoint.standardClientEndpoint()] : try serve.map { try Endpoint($0, for: .bind) }
         let loaded = try model.load(modelFolder)
-        let endpoint = try await CoordinatorEndpoint.start(
-            CoordinatorEndpoint.Configuration(
-                model: loaded, listen: workers, serve: clients),
-            logger: logger)
+        var configuration = CoordinatorEndpoint.Configuration(model: loaded, listen: workers, serve: clients)
+        configuration.clients.mostRunning = maximumRunning
+        configuration.clients.mostWaiting = maximumWaiting
+        try dispatch.apply(to: &configuration, of: loaded)
+        let endpoint = try await CoordinatorEndpoint.start(configuration, logger: logger)
         let dispatch = endpoint.dispatch
         let engine = InferenceEngine(
             model: loaded,
@@ -67,7 +77,8 @@ struct CoordinatorCommand: AsyncParsableCommand {
                 "clients": "\(endpoint.serving.map(\.description).joined(separator: " "))",
             ])
         await TerminationSignal.wait()
-        logger.notice("shutting down")
+        logger.notice("shutting down", metadata: ["drain-timeout": "\(drainTimeout) s"])
+        await endpoint.drain(timeout: .seconds(drainTimeout))
         await endpoint.stop()
     }
 }

@@ -7,12 +7,15 @@ struct ManyQuestions {
     let answerer: Answerer
     let sampling: SamplingOptions
     let concurrency: Int
+    /// Whether each line says when its tokens came.
+    let tellsTimes: Bool
     private let run = UUID().uuidString
 
-    init(answerer: Answerer, sampling: SamplingOptions, concurrency: Int) {
+    init(answerer: Answerer, sampling: SamplingOptions, concurrency: Int, tellsTimes: Bool) {
         self.answerer = answerer
         self.sampling = sampling
         self.concurrency = concurrency
+        self.tellsTimes = tellsTimes
     }
 
     /// - Throws: `ExitCode.failure` after all were tried, when some had no answer.
@@ -50,8 +53,7 @@ struct ManyQuestions {
     private func ask(_ question: Question, index: Int) async throws -> (index: Int, line: String, answered: Bool) {
         do {
             let images = try (question.imagePath.map { [$0] } ?? []).map { try ImageFile(path: $0) }
-            let summary = try await naming(images) { try await answer(question, images, index: index) }
-            var record = AnswerRecord(summary, domains: answerer.domains)
+            var record = try await naming(images) { try await answer(question, images, index: index) }
             record.id = question.id
             record.image = question.image
             record.question = question.text
@@ -66,12 +68,19 @@ struct ManyQuestions {
         }
     }
 
-    private func answer(_ question: Question, _ images: [ImageFile], index: Int) async throws -> AnswerSummary {
+    private func answer(_ question: Question, _ images: [ImageFile], index: Int) async throws -> AnswerRecord {
         // Ids of a file may repeat, also among the files of several askers; requests under way must not.
         let request = sampling.request(
             id: "\(run)-\(index)", task: .conversation(question.turns), images: images.map(\.bytes))
+        var times = TokenTimes()
         for try await event in answerer.engine.answer(request) {
-            if case .done(let summary) = event { return summary }
+            switch event {
+            case .token: times.sawToken()
+            case .done(let summary):
+                var record = AnswerRecord(summary, domains: answerer.domains)
+                if tellsTimes { record.add(times) }
+                return record
+            }
         }
         throw AnswerError(.unavailable, "the answer ended without its summary")
     }

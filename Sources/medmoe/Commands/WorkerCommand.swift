@@ -1,6 +1,7 @@
 import ArgumentParser
 import Cluster
 import Foundation
+import Glibc
 import Logging
 import MedMoE
 import Wire
@@ -28,12 +29,17 @@ struct WorkerCommand: AsyncParsableCommand {
     @Option(help: ArgumentHelp("Name shown in routing tables. Default: host name and process.", valueName: "text"))
     var name: String?
 
+    @Option(name: .customLong("drain-timeout"), help: ArgumentHelp("When asked to stop: seconds to finish what coordinators have sent.", valueName: "seconds"))
+    var drainTimeout = 30.0
+
     @OptionGroup var model: ModelOptions
     @OptionGroup var compute: ComputeOptions
     @OptionGroup var logging: LoggingOptions
 
     @Option(name: .customLong("lifeline-folder"), help: .hidden)
     var lifelineFolder: String?
+
+    func validate() throws { try checkDrainTimeout(drainTimeout) }
 
     func run() async throws {
         // First of all: loading must not outlive the parent either.
@@ -56,12 +62,24 @@ struct WorkerCommand: AsyncParsableCommand {
         let ownName = name ?? "\(ProcessInfo.processInfo.hostName)-\(ProcessInfo.processInfo.processIdentifier)"
         var configuration = WorkerEndpoint.Configuration(name: ownName, coordinators: endpoints)
         configuration.executor = worker.executor
-        let endpoint = try await WorkerEndpoint.start(configuration, computing: worker, logger: logger)
+        let endpoint = try await WorkerEndpoint.start(configuration, computing: worker, logger: logger) { [drainTimeout] in
+            $0.drainTimeout = .seconds(drainTimeout)
+        }
         let stopping = Task {
             await TerminationSignal.wait()
             endpoint.leave()
         }
         defer { stopping.cancel() }
         try await endpoint.run()
+        // Time was up before the last tile was done: the usual exit would take the libraries away from the thread that still
+        // computes, and end in a crash.
+        if endpoint.isComputing { _exit(0) }
+    }
+}
+
+/// - Throws: `ValidationError` for a `--drain-timeout` that cannot be meant.
+func checkDrainTimeout(_ seconds: Double) throws {
+    if !(seconds >= 0 && seconds <= 86_400) {
+        throw ValidationError("--drain-timeout is \(seconds); expected 0 to 86400 seconds")
     }
 }

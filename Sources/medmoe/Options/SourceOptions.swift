@@ -27,6 +27,10 @@ struct SourceOptions: ParsableArguments {
     @Option(name: .customLong("worker-model"), help: ArgumentHelp("With --workers: folder that worker number N loads, given once per worker in order, when --model is a coordinator's part.", valueName: "dir"))
     var workerFolders: [String] = []
 
+    @Flag(name: .customLong("no-retry"), help: "Fail at once when the coordinator goes away or has too much to do, instead of asking again until the deadline.")
+    var noRetry = false
+
+    @OptionGroup var dispatch: DispatchOptions
     @OptionGroup var model: ModelOptions
     @OptionGroup var compute: ComputeOptions
 
@@ -36,6 +40,8 @@ struct SourceOptions: ParsableArguments {
             guard modelFolder != nil else { throw ValidationError("--workers needs --model DIR.") }
             guard (1...256).contains(workers) else { throw ValidationError("--workers is \(workers); expected 1 to 256") }
         }
+        if noRetry, modelFolder != nil { throw ValidationError("--no-retry belongs to --coordinator.") }
+        if dispatch.isGiven, workers == nil { throw ValidationError("--on-missing-expert and --missing-expert-patience belong to --workers.") }
         guard workerFolders.isEmpty || workerFolders.count == workers else {
             throw ValidationError("--worker-model is given \(workerFolders.count) times for \(workers ?? 0) workers")
         }
@@ -83,8 +89,9 @@ struct SourceOptions: ParsableArguments {
         defer { fleet.stop() }
         var logger = Logger(label: "medmoe.coordinator")
         logger.logLevel = .warning
-        let endpoint = try await CoordinatorEndpoint.start(
-            CoordinatorEndpoint.Configuration(model: loaded, listen: [fleet.endpoint]), logger: logger)
+        var configuration = CoordinatorEndpoint.Configuration(model: loaded, listen: [fleet.endpoint])
+        try dispatch.apply(to: &configuration, of: loaded)
+        let endpoint = try await CoordinatorEndpoint.start(configuration, logger: logger)
         let dispatch = endpoint.dispatch
         let engine = InferenceEngine(
             model: loaded, options: EngineOptions(gemm: compute.gemm, threads: compute.threadCount()), dispatch: { _ in dispatch })
@@ -102,7 +109,9 @@ struct SourceOptions: ParsableArguments {
     private func remote(_ body: (Answerer) async throws -> Void) async throws {
         let client = try await CoordinatorClient.connect(to: clientEndpoint())
         do {
-            try await body(Answerer(engine: client, domains: try await client.status().domains))
+            // Nobody there at all is said at once; whoever was there once may come back.
+            let domains = try await client.status().domains
+            try await body(Answerer(engine: noRetry ? client : RetryingEngine(client), domains: domains))
         } catch {
             await client.close()
             throw error

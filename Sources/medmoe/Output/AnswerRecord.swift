@@ -35,6 +35,10 @@ struct AnswerRecord: Encodable {
     var routing: [Routing]
     var timings: Timings
     var degraded: Bool
+    /// Milliseconds from asking to each token, as this process saw them; nil when nobody wants to know.
+    var tokenTimes: [Double]?
+    /// Milliseconds from asking to the end of the answer; nil likewise.
+    var elapsed: Double?
 
     enum CodingKeys: String, CodingKey {
         case id, image, question, answer
@@ -45,6 +49,8 @@ struct AnswerRecord: Encodable {
         case routing
         case timings = "timings_ms"
         case degraded
+        case tokenTimes = "token_times_ms"
+        case elapsed = "elapsed_ms"
     }
 
     init(_ summary: AnswerSummary, domains: [String]) {
@@ -54,17 +60,36 @@ struct AnswerRecord: Encodable {
         finish = summary.finish.rawValue
         modelDigest = summary.modelDigest
         routing = summary.routing.map { Routing($0, domains: domains) }
-        func rounded(_ milliseconds: Double) -> Double { (milliseconds * 1000).rounded() / 1000 }
         timings = Timings(
             queue: rounded(summary.timings.queue), image: rounded(summary.timings.image), prefill: rounded(summary.timings.prefill),
             decode: rounded(summary.timings.decode))
         degraded = summary.degraded
     }
 
+    /// Adds when the asker saw what.
+    mutating func add(_ times: TokenTimes) {
+        tokenTimes = times.tokens.map(rounded)
+        elapsed = rounded(times.elapsed)
+    }
+
     /// One line of JSON, without the newline.
     var line: String {
         get throws { try jsonLine(self) }
     }
+}
+
+/// To microseconds: more digits are noise.
+private func rounded(_ milliseconds: Double) -> Double { (milliseconds * 1000).rounded() / 1000 }
+
+/// When the asker saw the tokens of one answer, in milliseconds since it asked.
+struct TokenTimes {
+    private let start = ContinuousClock.now
+    private(set) var tokens: [Double] = []
+
+    mutating func sawToken() { tokens.append(elapsed) }
+
+    /// Since asking.
+    var elapsed: Double { start.milliseconds(to: .now) }
 }
 
 /// A question that was not answered, as one JSON object.

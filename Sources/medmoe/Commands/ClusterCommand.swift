@@ -1,0 +1,8 @@
+import ArgumentParser
+
+/// `medmoe cluster`
+struct ClusterCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "cluster", abstract: "For whoever runs a cluster.",
+        subcommands: [ClusterAssignCommand.self])
+}
