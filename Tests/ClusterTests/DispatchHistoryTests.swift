@@ -118,7 +118,7 @@ private struct History {
                 if worker.cutUntil.map({ $0 <= now }) ?? true { deliver(.toCoordinator(peer, message)) }
             case .compute(let job): pending.append((now + time(1...200), .computed(peer, job.id, compute(job, peer))))
             case .left: workers[peer]?.isAlive = false
-            case .reopen, .rejected, .welcomed, .note: break
+            case .reopen, .rejected, .welcomed, .note, .load, .unload: break
             }
         }
     }

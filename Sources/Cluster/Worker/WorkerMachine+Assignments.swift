@@ -39,8 +39,7 @@ extension WorkerMachine {
         case .success(let holdings):
             let next = hello.holding(holdings)
             guard (try? WorkerMessage.hello(next).encoded()) != nil else {
-                let added = Set(holdings.experts.keys).subtracting(held)
-                directives.append(.unload(Set(added.map(\.expert))))
+                directives.append(.unload(Set(holdings.experts.keys.map(\.expert)).subtracting(held.map(\.expert))))
                 return finishReassignment("\(holdings.experts.count) experts in all layers are more than a Hello can name", now: now)
             }
             hold(next)
