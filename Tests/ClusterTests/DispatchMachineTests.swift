@@ -5,69 +5,6 @@ import Wire
 
 @testable import Cluster
 
-/// Drives one machine by hand and remembers what it wanted.
-private struct DispatchBench {
-    var machine: DispatchMachine
-    var now = Moment.now
-    var sent: [(peer: PeerIdentity, message: CoordinatorMessage)] = []
-    var finished: [TicketID: [Result<[TileResult], DispatchError>]] = [:]
-    var notes: [Note] = []
-    var assigned: [AssignmentID: (failure: String?, experts: [Int])] = [:]
-
-    init(experts: [ExpertAddress] = addresses(layers: 0..<2, experts: [0, 1]), change: (inout DispatchMachine.Configuration) -> Void = { _ in }) {
-        var configuration = DispatchMachine.Configuration(
-            coordinator: .random(), width: 4, required: Set(experts), firstEpoch: 100, firstTile: 1000)
-        change(&configuration)
-        machine = DispatchMachine(configuration)
-    }
-
-    mutating func handle(_ event: DispatchMachine.Event) {
-        for directive in machine.handle(event, now: now) {
-            switch directive {
-            case .send(let peer, let message): sent.append((peer, message))
-            case .finish(let ticket, let result): finished[ticket, default: []].append(result)
-            case .assigned(let id, let failure, let experts): assigned[id] = (failure, experts)
-            case .note(let note): notes.append(note)
-            }
-        }
-    }
-
-    mutating func advance(_ duration: Duration) {
-        now = now + duration
-        handle(.tick)
-    }
-
-    @discardableResult
-    mutating func join(_ name: String, _ experts: [ExpertAddress], model: UInt8 = 1, width: Int = 4) throws -> PeerIdentity {
-        let incarnation = Incarnation.random()
-        handle(
-            .message(
-                .worker(incarnation), .hello(Hello(incarnation: incarnation, name: name, try holdings(experts, width: width, model: model)))))
-        return .worker(incarnation)
-    }
-
-    func tiles(to peer: PeerIdentity? = nil) -> [Tile] {
-        sent.compactMap { if peer == nil || $0.peer == peer, case .tile(let tile) = $0.message { tile } else { nil } }
-    }
-
-    func rejections(to peer: PeerIdentity) -> [Rejection] {
-        sent.compactMap { if $0.peer == peer, case .rejected(let rejection) = $0.message { rejection } else { nil } }
-    }
-
-    mutating func answer(_ tile: Tile, from peer: PeerIdentity, with rows: Tensor? = nil) throws {
-        let rows = try rows ?? matrix(tile.payload.rows, 4) { Float($0) }
-        handle(
-            .message(
-                peer,
-                .tileDone(
-                    TileDone(
-                        epoch: tile.epoch, tile: tile.tile, attempt: tile.attempt, expertRows: rows.shape[0], computeNanoseconds: 5,
-                        payload: try Payload(rows)))))
-    }
-
-    func outcome(_ ticket: UInt64) -> Result<[TileResult], DispatchError>? { finished[TicketID(ticket)]?.first }
-}
-
 @Suite struct DispatchMachineTests {
     private let both = addresses(layers: 0..<2, experts: [0, 1])
 
@@ -118,7 +55,7 @@ private struct DispatchBench {
         var bench = DispatchBench { $0.mostWaitingTiles = 3 }
         bench.handle(.submit(TicketID(1), try (0..<3).map { _ in try tile(0, 0) }, deadline: bench.now + .seconds(5)))
         bench.handle(.submit(TicketID(2), [try tile(0, 0)], deadline: bench.now + .seconds(5)))
-        guard case .failure(.rejected(let reason)) = bench.outcome(2) else {
+        guard case .failure(.overloaded(let reason)) = bench.outcome(2) else {
             Issue.record("\(String(describing: bench.outcome(2)))")
             return
         }

@@ -14,13 +14,16 @@ extension DispatchMachine {
             }
         }
         for (id, ticket) in tickets.sorted(by: { $0.key.value < $1.key.value }) where ticket.deadline <= now {
-            expire(id, ticket)
+            expire(id, ticket, now: now)
         }
         for session in workers.values.sorted(by: { $0.epoch < $1.epoch }) {
-            guard let pause = session.pausedUntil, pause <= now else { continue }
-            workers[session.identity]?.pausedUntil = nil
-            placeWaiting(on: session.identity, now: now)
+            if let pause = session.pausedUntil, pause <= now {
+                workers[session.identity]?.pausedUntil = nil
+                placeWaiting(on: session.identity, now: now)
+            }
+            helpOut(session.identity, now: now)
         }
+        giveUpOnMissingExperts(now: now)
     }
 
     /// When `tick` must come next. Overdue replies need no time of their own: who owes one is probed anyway.
@@ -31,8 +34,10 @@ extension DispatchMachine {
             consider(session.lastHeard + silence)
             consider(session.lastSent + (session.owed.isEmpty ? configuration.beat : configuration.probe))
             if let pause = session.pausedUntil { consider(pause) }
+            for owed in session.owed.values where !owed.isLate { consider(owed.lateAt) }
         }
         for ticket in tickets.values { consider(ticket.deadline) }
+        for (address, since) in uncoveredSince where !givenUp.contains(address) { consider(since + configuration.patience) }
         return next
     }
 
@@ -47,12 +52,25 @@ extension DispatchMachine {
         directives.append(.send(session.identity, session.owed.isEmpty ? .beat : .probe))
     }
 
+    /// Something comes at least every beat while there are workers. When much more time has passed, it is this process that
+    /// slept (it was stopped, or the machine was): its silence must not count as theirs.
+    mutating func forgiveOwnSleep(now: Moment) {
+        defer { lastEvent = max(now, lastEvent ?? now) }
+        guard let lastEvent, !workers.isEmpty else { return }
+        let slept = lastEvent.duration(to: now) - configuration.beat
+        guard slept > configuration.beat / 2 else { return }
+        for peer in workers.keys {
+            workers[peer]?.lastHeard += slept
+            for tile in workers[peer]?.owed.keys.map({ $0 }) ?? [] { workers[peer]?.owed[tile]?.lateAt += slept }
+        }
+    }
+
     /// The deadline of a ticket passed: name the experts that nobody holds, or else those that did not answer.
-    private mutating func expire(_ id: TicketID, _ ticket: Ticket) {
-        let unfinished = Set(ticket.tiles.compactMap { tiles[$0]?.tile.address })
+    private mutating func expire(_ id: TicketID, _ ticket: Ticket, now: Moment) {
+        let unfinished = Set(ticket.parts.compactMap { tiles[$0]?.tile.address })
         let lost = missing(of: unfinished)
         // Whoever reads this has to bring back all that are gone, not only those that these tiles wanted.
         let missing = Set(lost).union(missing(of: configuration.required))
-        finish(id, .failure(lost.isEmpty ? .deadline(unfinished.sorted()) : .expertsLost(missing.sorted())))
+        finish(id, .failure(lost.isEmpty ? .deadline(unfinished.sorted()) : .expertsLost(missing.sorted())), now: now)
     }
 }

@@ -1,27 +1,38 @@
 import MedMoE
+import Tensors
 import Wire
 
+/// The life of a submission: its tiles are split, placed, awaited and put together.
 extension DispatchMachine {
-    mutating func submit(_ id: TicketID, _ submitted: [ExpertTile], deadline: Moment, now: Moment) {
-        func refuse(_ reason: String) { directives.append(.finish(id, .failure(.rejected(reason)))) }
-        guard tickets[id] == nil else { return refuse("ticket \(id.value) exists already") }
+    mutating func submit(
+        _ id: TicketID, _ submitted: [ExpertTile], deadline: Moment, whenUncovered: WhenUncovered, now: Moment
+    ) {
+        func refuse(_ error: DispatchError) { directives.append(.finish(id, .failure(error))) }
+        guard tickets[id] == nil else { return refuse(.rejected("ticket \(id.value) exists already")) }
         guard !submitted.isEmpty else { return directives.append(.finish(id, .success([]))) }
         for tile in submitted {
-            if let reason = objection(to: tile) { return refuse("\(tile.address): \(reason)") }
+            if let reason = objection(to: tile) { return refuse(.rejected("\(tile.address): \(reason)")) }
         }
         guard waitingCount + submitted.count <= configuration.mostWaitingTiles else {
-            return refuse("\(waitingCount) tiles are waiting for workers, the limit is \(configuration.mostWaitingTiles)")
+            return refuse(.overloaded("\(waitingCount) tiles are waiting for workers, the limit is \(configuration.mostWaitingTiles)"))
         }
-        let ids = submitted.map { _ in
-            defer { nextTile &+= 1 }
-            return nextTile
+        var ticket = Ticket(
+            began: now, deadline: deadline, whenUncovered: whenUncovered, parts: [],
+            results: submitted.map { Assembly(rows: $0.rowCount) }, missing: 0)
+        let share = evenShare(of: submitted)
+        for (index, tile) in submitted.enumerated() {
+            for (firstRow, part) in split(tile, evenShare: share) {
+                tiles[nextTile] = TileState(ticket: id, index: index, firstRow: firstRow, tile: part)
+                ticket.parts.append(nextTile)
+                nextTile &+= 1
+            }
         }
-        tickets[id] = Ticket(
-            deadline: deadline, tiles: ids, results: Array(repeating: nil, count: submitted.count), missing: submitted.count)
-        for (index, (tileID, tile)) in zip(ids, submitted).enumerated() {
-            tiles[tileID] = TileState(ticket: id, index: index, tile: tile)
-            if !place(tileID, now: now) { wait(tileID) }
+        ticket.missing = ticket.parts.count
+        tickets[id] = ticket
+        for part in ticket.parts where tiles[part] != nil {
+            if !place(part, now: now) { wait(part, now: now) }
         }
+        tellOfMissingExperts(ticket.parts, now: now)
     }
 
     private func objection(to tile: ExpertTile) -> String? {
@@ -41,54 +52,47 @@ extension DispatchMachine {
         return nil
     }
 
-    /// Sends a tile to the worker with the fewest outstanding rows that holds the expert and has credit left.
-    ///
-    /// - Returns: false when there is none now.
-    mutating func place(_ id: UInt64, now: Moment) -> Bool {
-        guard let state = tiles[id], let ticket = tickets[state.ticket] else { return true }
-        let left = now.duration(to: ticket.deadline)
-        guard left > .zero else { return false }
-        let best = workers.values.filter { worker in
-            worker.holdings[state.tile.address] != nil && !worker.isLeaving
-                && !state.refusedBy.contains(worker.incarnation) && worker.pausedUntil.map { $0 <= now } ?? true
-                && (worker.owedBytes == 0 || worker.owedBytes + state.byteCount <= configuration.creditBytes)
-        }.min { a, b in
-            (a.owedRows, a.rowsGiven, a.name, a.epoch) < (b.owedRows, b.rowsGiven, b.name, b.epoch)
-        }
-        guard let best, let payload = try? Payload(state.tile.rows) else { return false }
-        let attempt = state.attempt + 1
-        tiles[id]?.attempt = attempt
-        tiles[id]?.worker = best.identity
-        workers[best.identity]?.owed[id] = OwedTile(
-            attempt: attempt, rows: state.tile.rowCount, bytes: state.byteCount, deadline: ticket.deadline)
-        workers[best.identity]?.owedRows += state.tile.rowCount
-        workers[best.identity]?.owedBytes += state.byteCount
-        workers[best.identity]?.rowsGiven += state.tile.rowCount
-        workers[best.identity]?.lastSent = now
-        counters.tilesSent += 1
-        directives.append(
-            .send(
-                best.identity,
-                .tile(
-                    Tile(
-                        epoch: best.epoch, tile: id, attempt: attempt, layer: state.tile.address.layer,
-                        expert: state.tile.address.expert,
-                        // Rounded up: a worker must not give up before we do.
-                        deadlineMilliseconds: Int(min(left, .seconds(2_000_000)) / .milliseconds(1)) + 1,
-                        factors: state.tile.factors, metaFactors: state.tile.metaFactors, payload: payload))))
-        return true
+    // MARK: - Splitting
+
+    /// Rows per worker if all who can help with these tiles shared them evenly.
+    private func evenShare(of submitted: [ExpertTile]) -> Int {
+        let helpers = submitted.reduce(into: Set<PeerIdentity>()) { $0.formUnion(holders.of($1.address)) }
+        let ready = helpers.count { workers[$0].map { !$0.isStuck } ?? false }
+        return submitted.reduce(0) { $0 + $1.rowCount } / max(1, ready)
     }
 
+    /// A tile that is much larger than an even share is split among the replicas of its expert; others stay whole.
+    ///
+    /// This changes no bit, because it is done only when all holders compute each row independently of the others.
+    private func split(_ tile: ExpertTile, evenShare: Int) -> [(firstRow: Int, part: ExpertTile)] {
+        let replicas = holders.of(tile.address).compactMap { workers[$0] }
+        let part = max(evenShare, configuration.fewestRowsOfPart)
+        let count = min(replicas.count { !$0.isStuck }, (tile.rowCount + part - 1) / part)
+        guard count > 1, tile.rowCount >= 2 * configuration.fewestRowsOfPart, replicas.allSatisfy(\.rowsAreIndependent) else {
+            return [(0, tile)]
+        }
+        var parts: [(firstRow: Int, part: ExpertTile)] = []
+        for index in 0..<count {
+            let rows = tile.rowCount * index / count..<tile.rowCount * (index + 1) / count
+            guard let part = tile.part(rows) else { return [(0, tile)] }
+            parts.append((rows.lowerBound, part))
+        }
+        return parts
+    }
+
+    // MARK: - Waiting
+
     /// Keeps a tile until somebody can take it, in the order of submission.
-    private mutating func wait(_ id: UInt64) {
+    mutating func wait(_ id: UInt64, now: Moment) {
         guard let address = tiles[id]?.tile.address else { return }
         var queue = waiting[address] ?? []
         queue.insert(id, at: queue.firstIndex { $0 > id } ?? queue.endIndex)
         waiting[address] = queue
         waitingCount += 1
+        if holders.of(address).isEmpty, uncoveredSince[address] == nil { uncoveredSince[address] = now }
     }
 
-    private mutating func stopWaiting(_ id: UInt64, _ address: ExpertAddress) {
+    mutating func stopWaiting(_ id: UInt64, _ address: ExpertAddress) {
         guard var queue = waiting[address], let index = queue.firstIndex(of: id) else { return }
         queue.remove(at: index)
         waiting[address] = queue.isEmpty ? nil : queue
@@ -97,8 +101,9 @@ extension DispatchMachine {
 
     /// A worker joined, or has credit again: give it what waits for it.
     mutating func placeWaiting(on peer: PeerIdentity, now: Moment) {
-        guard let worker = workers[peer], waitingCount > 0 else { return }
-        let candidates = waiting.keys.filter { worker.holdings[$0] != nil }.flatMap { waiting[$0] ?? [] }.sorted()
+        guard waitingCount > 0, let worker = workers[peer] else { return }
+        let candidates = waiting.filter { address, _ in worker.holdings[address] != nil || worker.metas[address.layer] != nil }
+            .flatMap(\.value).sorted()
         for id in candidates {
             guard let address = tiles[id]?.tile.address, place(id, now: now) else { continue }
             stopWaiting(id, address)
@@ -106,106 +111,66 @@ extension DispatchMachine {
     }
 
     /// A tile came back without a result: somebody else, or wait, or fail if all who hold it refused it.
-    mutating func placeAgain(_ id: UInt64, because reason: String, now: Moment) {
-        guard let state = tiles[id] else { return }
+    ///
+    /// - Parameter isFault: a worker failed it, which another one might do as well. When no worker is left that did not, waiting is
+    ///   in vain; a tile whose worker was lost waits for one that may come.
+    mutating func placeAgain(_ id: UInt64, because reason: String, isFault: Bool, now: Moment) {
+        guard let state = tiles[id], state.carriers.isEmpty else { return }
         if place(id, now: now) { return }
-        let holders = workers.values.filter { $0.holdings[state.tile.address] != nil && !$0.isLeaving }
-        if !state.refusedBy.isEmpty, holders.allSatisfy({ state.refusedBy.contains($0.incarnation) }) {
-            finish(state.ticket, .failure(.rejected("\(state.tile.address): \(reason)")))
+        let able = candidates(for: state.tile).compactMap { workers[$0] }
+        if isFault, able.allSatisfy({ state.refusedBy.contains($0.incarnation) }) {
+            finish(state.ticket, .failure(.rejected("\(state.tile.address): \(reason)")), now: now)
         } else {
-            wait(id)
+            wait(id, now: now)
+            tellOfMissingExperts([id], now: now)
         }
     }
 
-    /// A reply. Counts as one only if this worker owes exactly this attempt in this session.
-    private mutating func settle(_ tile: UInt64, epoch: UInt64, attempt: Int, from peer: PeerIdentity) -> Bool {
-        guard let session = workers[peer] else { return false }
-        guard session.epoch == epoch else {
-            counters.staleReplies += 1
-            return false
-        }
-        guard let owed = session.owed[tile], owed.attempt == attempt else {
-            counters.duplicateReplies += 1
-            return false
-        }
-        workers[peer]?.owed[tile] = nil
-        workers[peer]?.owedRows -= owed.rows
-        workers[peer]?.owedBytes -= owed.bytes
-        return true
-    }
+    // MARK: - The end
 
-    mutating func take(_ done: TileDone, from peer: PeerIdentity, now: Moment) {
-        guard settle(done.tile, epoch: done.epoch, attempt: done.attempt, from: peer), let session = workers[peer] else { return }
-        defer { placeWaiting(on: peer, now: now) }
-        guard let state = tiles[done.tile], state.worker == peer else {
-            counters.lateReplies += 1
-            return
-        }
-        let expected = state.tile.rowCount
-        guard done.payload.rows == expected, done.payload.width == configuration.width, done.expertRows == expected else {
-            return refuse(
-                done.tile, by: session,
-                because: "it answered \(done.payload.rows) × \(done.payload.width) rows (\(done.expertRows) of the expert) to \(expected) × \(configuration.width)",
-                now: now)
-        }
-        // Only here are the payload's bytes read.
-        guard let rows = try? done.payload.tensor(), rows.isFinite else {
-            return refuse(done.tile, by: session, because: "its rows hold numbers that are not finite", now: now)
-        }
-        workers[peer]?.tilesDone += 1
-        workers[peer]?.rowsDone += UInt64(expected)
-        counters.tilesDone += 1
-        counters.rowsDone += UInt64(expected)
-        tiles[done.tile] = nil
-        tickets[state.ticket]?.results[state.index] = TileResult(
-            rows: rows, worker: session.name, expertRows: done.expertRows, computeNanoseconds: done.computeNanoseconds)
+    /// The result of a part.
+    mutating func complete(_ id: UInt64, _ result: TileResult, now: Moment) {
+        guard let state = tiles.removeValue(forKey: id) else { return }
+        for (peer, attempt) in state.carriers.sorted(by: { $0.key < $1.key }) { forget(id, attempt, at: peer) }
+        tickets[state.ticket]?.results[state.index].add(result, from: state.firstRow)
         tickets[state.ticket]?.missing -= 1
-        if let ticket = tickets[state.ticket], ticket.missing == 0 {
-            finish(state.ticket, .success(ticket.results.compactMap { $0 }))
+        guard let ticket = tickets[state.ticket], ticket.missing == 0 else { return }
+        do {
+            finish(state.ticket, .success(try ticket.results.map { try $0.result(width: configuration.width) }), now: now)
+        } catch {
+            finish(state.ticket, .failure(.rejected("the parts of a tile do not fit together: \(error)")), now: now)
         }
-    }
-
-    mutating func take(_ failed: TileFailed, from peer: PeerIdentity, now: Moment) {
-        guard settle(failed.tile, epoch: failed.epoch, attempt: failed.attempt, from: peer), let session = workers[peer] else { return }
-        defer { placeWaiting(on: peer, now: now) }
-        guard let state = tiles[failed.tile], state.worker == peer else {
-            counters.lateReplies += 1
-            return
-        }
-        switch failed.code {
-        case .queueFull, .expired, .forgotten:
-            // No fault of the tile. It may go there again, but not at once.
-            workers[peer]?.pausedUntil = now + configuration.probe
-            tiles[failed.tile]?.worker = nil
-            counters.redispatched += 1
-            placeAgain(failed.tile, because: failed.reason, now: now)
-        case .leaving:
-            workers[peer]?.isLeaving = true
-            tiles[failed.tile]?.worker = nil
-            counters.redispatched += 1
-            placeAgain(failed.tile, because: failed.reason, now: now)
-        case .unknown, .notHeld, .malformed, .compute:
-            refuse(failed.tile, by: session, because: failed.reason, now: now)
-        }
-    }
-
-    /// This run of this worker will not get this tile again.
-    private mutating func refuse(_ id: UInt64, by session: WorkerSession, because reason: String, now: Moment) {
-        counters.refusedTiles += 1
-        directives.append(.note(.warning("worker '\(session.name)' failed a tile: \(reason)")))
-        tiles[id]?.worker = nil
-        tiles[id]?.refusedBy.insert(session.incarnation)
-        counters.redispatched += 1
-        placeAgain(id, because: "worker '\(session.name)': \(reason)", now: now)
     }
 
     /// The one place where a ticket ends.
-    mutating func finish(_ id: TicketID, _ result: Result<[TileResult], DispatchError>) {
+    mutating func finish(_ id: TicketID, _ result: Result<[TileResult], DispatchError>, now: Moment) {
         guard let ticket = tickets.removeValue(forKey: id) else { return }
-        for tile in ticket.tiles {
+        for tile in ticket.parts {
             guard let state = tiles.removeValue(forKey: tile) else { continue }
-            if state.worker == nil { stopWaiting(tile, state.tile.address) }
+            if state.carriers.isEmpty { stopWaiting(tile, state.tile.address) }
+            for (peer, attempt) in state.carriers.sorted(by: { $0.key < $1.key }) { forget(tile, attempt, at: peer) }
         }
+        if case .success = result { meter.waited(ticket.began.duration(to: now), now: now) }
         directives.append(.finish(id, result))
+    }
+
+    /// Saves a worker the trouble of a tile that nobody waits for; it still answers, and owes that answer.
+    private mutating func forget(_ tile: UInt64, _ attempt: Int, at peer: PeerIdentity) {
+        guard let session = workers[peer], session.owed[tile]?.attempt == attempt else { return }
+        directives.append(.send(peer, .forget(Forget(epoch: session.epoch, tile: tile, attempt: attempt))))
+    }
+}
+
+extension ExpertTile {
+    /// Some of its rows, as a tile of their own that shares the memory; nil when there are no such rows.
+    fileprivate func part(_ range: Range<Int>) -> ExpertTile? {
+        let width = rows.shape.last ?? 0
+        guard
+            let view = try? Tensor(
+                dtype: rows.dtype, shape: [range.count, width], storage: rows.storage,
+                byteOffset: rows.byteOffset + range.lowerBound * width * MemoryLayout<Float>.size)
+        else { return nil }
+        return ExpertTile(
+            address: address, rows: view, factors: Array(factors[range]), metaFactors: metaFactors.map { Array($0[range]) })
     }
 }

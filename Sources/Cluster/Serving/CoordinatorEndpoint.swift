@@ -117,12 +117,28 @@ public struct ClusterStatus: Sendable, Hashable {
                     experts: Array(Set(worker.holdings.map(\.expert)).sorted().prefix(64)), places: worker.holdings.count,
                     outstandingTiles: worker.outstandingTiles, outstandingRows: worker.outstandingRows,
                     tilesDone: worker.tilesDone, rowsDone: worker.rowsDone,
-                    silentMilliseconds: Int(worker.silent / .milliseconds(1)), isLeaving: worker.isLeaving)
+                    silentMilliseconds: Int(worker.silent / .milliseconds(1)), isLeaving: worker.isLeaving, isStuck: worker.isStuck,
+                    rowsPerSecond: worker.rowsPerSecond, pace: worker.pace)
             },
             workersTotal: dispatch.workers.count, waitingTiles: dispatch.waitingTiles, runningRequests: runningRequests,
             waitingRequests: waitingRequests,
-            counters: dispatch.counters.named.merging(clients.named, uniquingKeysWith: { a, _ in a }),
+            counters: dispatch.counters.named.merging(clients.named, uniquingKeysWith: { a, _ in a })
+                .merging(["stalls": dispatch.stalls], uniquingKeysWith: { a, _ in a }),
             domains: Array(domains.prefix(WireLimits.domainCount)), modelDigest: modelDigest,
-            draining: isDraining)
+            experts: dispatch.experts.prefix(WireLimits.domainCount).map(StatusReply.Expert.init), draining: isDraining,
+            waits: StatusReply.Times(dispatch.waits), longestWait: dispatch.longestWait.inMilliseconds)
     }
+}
+
+extension StatusReply.Expert {
+    init(_ expert: DispatchStatus.Expert) {
+        self.init(
+            expert: expert.expert, replicas: expert.replicas, rowsDone: expert.rowsDone, rowsPerSecond: expert.rowsPerSecond,
+            waitingTiles: expert.waitingTiles, outstandingRows: expert.outstandingRows,
+            roundTrip: StatusReply.Times(expert.roundTrip), compute: StatusReply.Times(expert.compute))
+    }
+}
+
+extension StatusReply.Times {
+    init(_ times: DispatchStatus.Times) { self.init(p50: times.p50.inMilliseconds, p99: times.p99.inMilliseconds) }
 }
