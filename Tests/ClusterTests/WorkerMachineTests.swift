@@ -5,48 +5,6 @@ import Wire
 
 @testable import Cluster
 
-private struct WorkerBench {
-    var machine: WorkerMachine
-    var now = Moment.now
-    var directives: [WorkerMachine.Directive] = []
-
-    init(links: Int = 1, change: (inout WorkerMachine.Configuration) -> Void = { _ in }) throws {
-        let hello = Hello(incarnation: .random(), name: "w", try holdings(addresses(layers: 0..<2, experts: [0, 1])))
-        var configuration = WorkerMachine.Configuration(hello: hello, links: links)
-        change(&configuration)
-        machine = WorkerMachine(configuration)
-        handle(.start)
-    }
-
-    mutating func handle(_ event: WorkerMachine.Event) { directives += machine.handle(event, now: now) }
-
-    mutating func advance(_ duration: Duration) {
-        now = now + duration
-        handle(.tick)
-    }
-
-    mutating func welcome(_ link: Int = 0, epoch: UInt64 = 5) {
-        handle(.message(link: link, .welcome(Welcome(coordinator: .random(), epoch: epoch, beatMilliseconds: 1000))))
-    }
-
-    mutating func give(_ id: UInt64, link: Int = 0, epoch: UInt64 = 5, layer: Int = 0, expert: Int = 0, width: Int = 4, rows: Int = 1, milliseconds: Int = 1000, meta: [Float]? = nil) throws {
-        handle(
-            .message(
-                link: link,
-                .tile(
-                    Tile(
-                        epoch: epoch, tile: id, attempt: 1, layer: layer, expert: expert, deadlineMilliseconds: milliseconds,
-                        factors: Array(repeating: 1, count: rows), metaFactors: meta,
-                        payload: try Payload(matrix(rows, width) { Float($0) })))))
-    }
-
-    var hellos: Int { directives.filter { if case .send(_, .hello) = $0 { true } else { false } }.count }
-    var reopened: Int { directives.filter { if case .reopen = $0 { true } else { false } }.count }
-    var jobs: [WorkerMachine.Job] { directives.compactMap { if case .compute(let job) = $0 { job } else { nil } } }
-    var failures: [TileFailed] { directives.compactMap { if case .send(_, .tileFailed(let failed)) = $0 { failed } else { nil } } }
-    var done: [(link: Int, done: TileDone)] { directives.compactMap { if case .send(let link, .tileDone(let done)) = $0 { (link, done) } else { nil } } }
-}
-
 @Suite struct WorkerMachineTests {
     @Test func itSaysHelloAgainOnANewConnectionUntilItIsWelcomed() throws {
         var bench = try WorkerBench()
@@ -151,38 +109,5 @@ private struct WorkerBench {
         bench.welcome(epoch: 6)
         bench.handle(.computed(job: bench.jobs[0].id, .rows(try matrix(1, 4) { _ in 0 }, nanoseconds: 1)))
         #expect(bench.done.isEmpty && bench.machine.counters.droppedResults == 1)
-    }
-
-    @Test func leavingGivesBackWhatDidNotStartAndSaysGoodbyeLast() throws {
-        var bench = try WorkerBench { $0.computeDepth = 1 }
-        bench.welcome()
-        try bench.give(1)
-        try bench.give(2)
-        bench.handle(.leave(reason: "test"))
-        #expect(bench.failures.map(\.code) == [.leaving] && bench.failures.map(\.tile) == [2])
-        try bench.give(3)
-        #expect(bench.failures.map(\.code) == [.leaving, .leaving])
-        bench.handle(.computed(job: bench.jobs[0].id, .rows(try matrix(1, 4) { _ in 0 }, nanoseconds: 1)))
-        guard case .left? = bench.directives.last, case .send(0, .goodbye)? = bench.directives.dropLast().last else {
-            Issue.record("no goodbye at the end: \(bench.directives.suffix(2))")
-            return
-        }
-        #expect(bench.done.count == 1)
-        #expect(bench.machine.nextWake == nil)
-    }
-
-    @Test func leavingWhileTheCoordinatorIsAwayEndsToo() throws {
-        var bench = try WorkerBench()
-        bench.welcome()
-        try bench.give(1)
-        bench.handle(.message(link: 0, .goodbye(reason: "bye")))
-        bench.handle(.leave(reason: "test"))
-        bench.advance(.seconds(10))
-        #expect(bench.machine.nextWake.map { $0 > bench.now } ?? true)
-        bench.handle(.computed(job: bench.jobs[0].id, .failed("no")))
-        guard case .left? = bench.directives.last else {
-            Issue.record("it did not leave")
-            return
-        }
     }
 }

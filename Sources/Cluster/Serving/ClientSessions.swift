@@ -238,7 +238,7 @@ public struct ClientSessions {
         _ id: String, _ peer: PeerIdentity, _ code: AnswerError.Code, _ reason: String, retryAfter: Duration? = nil
     ) {
         counters.refused += 1
-        let milliseconds = retryAfter.map { Int(min(max($0, .milliseconds(1)), .seconds(3600)) / .milliseconds(1)) }
+        let milliseconds = retryAfter.map { Int((min(max($0, .milliseconds(1)), .seconds(3600)) / .milliseconds(1)).rounded()) }
         directives.append(
             .send(peer, .refused(Refusal(request: id, code: code.rawValue, reason: reason, retryAfterMilliseconds: milliseconds))))
     }

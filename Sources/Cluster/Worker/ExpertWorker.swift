@@ -33,7 +33,9 @@ public actor ExpertWorker: TileComputing {
         try Self.check(chosen, in: folder, having: present)
         let bank = try ExpertBank(source: folder.model, configuration: configuration, experts: chosen)
         self.bank = bank
-        held = Mutex(try Self.holdings(of: bank, in: folder, configuration: configuration, verify: verify))
+        held = Mutex(
+            try WorkerHoldings(
+                bank: bank, fingerprints: folder.expertFingerprints(chosen, verify: verify), layers: configuration.mixture?.layers ?? []))
         self.configuration = configuration
         self.folder = folder
         self.verify = verify
@@ -66,7 +68,7 @@ public actor ExpertWorker: TileComputing {
 
     public func load(_ add: Set<Int>, dropping drop: Set<Int>) async throws -> WorkerHoldings {
         try check(add, drop)
-        let (fuller, holdings) = try await fuller(by: add, dropping: drop, than: bank)
+        let (fuller, holdings) = try await fuller(by: add.subtracting(bank.indices), dropping: drop, than: bank)
         // Between two tiles: nobody sees half a change.
         bank = fuller
         held.withLock { $0 = holdings }
@@ -88,7 +90,7 @@ public actor ExpertWorker: TileComputing {
                     continuation.resume(
                         with: Result {
                             let fuller = try bank.adding(add, from: folder.model, configuration: configuration)
-                            var holdings = try Self.holdings(of: fuller, in: folder, configuration: configuration, verify: verify)
+                            var holdings = try holdings.adding(fuller, folder.expertFingerprints(add, verify: verify))
                             holdings.experts = holdings.experts.filter { !drop.contains($0.key.expert) }
                             return (fuller, holdings)
                         })
@@ -117,12 +119,4 @@ public actor ExpertWorker: TileComputing {
             throw ModelError.inconsistent(
                 "\(folder.path) does not hold expert \(missing.isEmpty ? "of any kind" : missing); it holds \(present.sorted().map(String.init).joined(separator: ", "))")
         }
-    }
-
-    private static func holdings(
-        of bank: ExpertBank, in folder: CheckpointFolder, configuration: ModelConfiguration, verify: Bool
-    ) throws -> WorkerHoldings {
-        let fingerprints = try folder.expertFingerprints(bank.indices, verify: verify)
-        return try WorkerHoldings(bank: bank, fingerprints: fingerprints, layers: configuration.mixture?.layers ?? [])
-    }
-}
+    }}

@@ -7,13 +7,22 @@ extension WorkerHoldings {
     ///
     /// - Throws: `ModelError.inconsistent` when a digest is missing.
     init(bank: ExpertBank, fingerprints: TensorFingerprints, layers: [Int]) throws {
-        let experts = try Dictionary(uniqueKeysWithValues: bank.addresses.map { address in
+        self.init(width: bank.width, experts: [:], metas: bank.hasAlwaysOn ? fingerprints.metaDigests(layers: layers) : [:])
+        self = try adding(bank, fingerprints)
+    }
+
+    /// These, and the further experts of a bank.
+    ///
+    /// - Throws: `ModelError.inconsistent` when a digest is missing.
+    func adding(_ bank: ExpertBank, _ fingerprints: TensorFingerprints) throws -> WorkerHoldings {
+        var all = self
+        for address in bank.addresses where all.experts[address] == nil {
             guard let digest = fingerprints.expert(layer: address.layer, expert: address.expert).flatMap(ExpertDigest.init) else {
                 throw ModelError.inconsistent("the tensors of \(address) have no digest")
             }
-            return (address, digest)
-        })
-        self.init(width: bank.width, experts: experts, metas: bank.hasAlwaysOn ? fingerprints.metaDigests(layers: layers) : [:])
+            all.experts[address] = digest
+        }
+        return all
     }
 }
 

@@ -18,8 +18,8 @@ struct WorkerLink {
     var lastHeard: Moment?
     var lastSent: Moment?
     var queue: [QueuedTile] = []
-    /// What is held changed since the Hello that waits for an answer.
-    var isOutdated = false
+    /// The run of the coordinator that welcomed us last.
+    var coordinator: Incarnation?
 
     init(beat: Duration, retry: Duration) {
         self.beat = beat

@@ -39,8 +39,7 @@ extension WorkerMachine {
         case .success(let holdings):
             let next = hello.holding(holdings)
             guard (try? WorkerMessage.hello(next).encoded()) != nil else {
-                let added = Set(holdings.experts.keys).subtracting(held)
-                directives.append(.unload(Set(added.map(\.expert))))
+                directives.append(.unload(Set(holdings.experts.keys.map(\.expert)).subtracting(held.map(\.expert))))
                 return finishReassignment("\(holdings.experts.count) experts in all layers are more than a Hello can name", now: now)
             }
             hold(next)
@@ -48,11 +47,7 @@ extension WorkerMachine {
             reassignment?.phase = .clearing
             directives.append(.note(.info("holding experts \(Set(holdings.experts.keys.map(\.expert)).sorted()) from now on")))
             for link in links.indices {
-                switch links[link].phase {
-                case .serving: announce(link, now: now)
-                case .greeting: links[link].isOutdated = true
-                case .away: break
-                }
+                announce(link, now: now)
             }
         }
     }

@@ -10,7 +10,6 @@ extension WorkerMachine {
         links[link].phase = .greeting
         links[link].lastHeard = now
         directives.append(.reopen(link: link))
-        links[link].isOutdated = false
         send(link, .hello(hello), now: now)
     }
 

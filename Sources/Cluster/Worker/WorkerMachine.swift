@@ -145,13 +145,16 @@ public struct WorkerMachine {
         switch message {
         case .beat, .probe: break
         case .welcome(let welcome):
+            // Sessions of one coordinator are numbered upwards: a lower number is of an earlier Hello.
+            if case .serving(let epoch) = links[link].phase, links[link].coordinator == welcome.coordinator, welcome.epoch <= epoch { break }
             drop(link)
+            links[link].coordinator = welcome.coordinator
             links[link].phase = .serving(epoch: welcome.epoch)
             links[link].beat = .milliseconds(welcome.beatMilliseconds)
             links[link].retry = configuration.firstRetry
             directives.append(.welcomed(link: link))
-            // The Hello was on its way when we were asked to leave, or before we held something else.
-            if isLeaving { sayUnready(link, now: now) } else if links[link].isOutdated { announce(link, now: now) }
+            // The Hello that this answers may be older than the decision to leave, or than what is held now.
+            if isLeaving { sayUnready(link, now: now) } else if holdingsVersion > 0 { announce(link, now: now) }
         case .forget(let forget): take(forget, link, now: now)
         case .assign(let assign): take(assign, link, now: now)
         case .rejected(let rejection): take(rejection, link, now: now)

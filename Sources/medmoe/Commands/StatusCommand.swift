@@ -30,6 +30,7 @@ struct StatusCommand: AsyncParsableCommand {
             ])
         }
         Terminal.write(table.text + "\n")
+        if status.draining { Terminal.write("SHUTTING DOWN: no new requests are taken\n") }
         if !status.modelDigest.isEmpty { Terminal.write("model: \(status.modelDigest)\n") }
         Terminal.write("requests: \(status.runningRequests) running, \(status.waitingRequests) waiting; tiles waiting: \(status.waitingTiles)\n")
         if !status.covered {

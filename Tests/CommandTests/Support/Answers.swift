@@ -20,6 +20,9 @@ struct Answer: Decodable, Sendable {
     var model_digest: String?
     var routing: [Routing]?
     var labels: [Label]?
+    var degraded: Bool?
+    var token_times_ms: [Double]?
+    var elapsed_ms: Double?
     var error: String?
     var code: String?
 }

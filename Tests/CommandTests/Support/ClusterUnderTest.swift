@@ -25,16 +25,28 @@ final class ClusterUnderTest: Sendable {
         // The system chooses free ports; the log says which.
         case .tcp: ["tcp://127.0.0.1:*", "tcp://127.0.0.1:*"]
         }
+        let coordinator = try await ClusterUnderTest.coordinator(program, model, addresses, arguments)
+        self.coordinator = coordinator
+        let log = coordinator.errors
+        listening = try #require(ClusterUnderTest.value("workers", in: log), "\(log)")
+        serving = try #require(ClusterUnderTest.value("clients", in: log), "\(log)")
+    }
+
+    private static func coordinator(
+        _ program: Program, _ model: String, _ addresses: [String], _ arguments: [String]
+    ) async throws -> RunningProgram {
         let coordinator = try program.start(
             ["coordinator", "--model", model, "--listen", addresses[0], "--serve", addresses[1], "--threads", "1"] + arguments)
-        self.coordinator = coordinator
         try await eventually(within: .seconds(30), "a coordinator serves") {
             if let end = coordinator.end { throw TooLate(description: "the coordinator \(end): \(coordinator.errors)") }
             return coordinator.errors.contains("ready for workers and clients")
         }
-        let log = coordinator.errors
-        listening = try #require(ClusterUnderTest.value("workers", in: log), "\(log)")
-        serving = try #require(ClusterUnderTest.value("clients", in: log), "\(log)")
+        return coordinator
+    }
+
+    /// Starts another coordinator at the addresses of the one that is gone.
+    func restartCoordinator() async throws -> RunningProgram {
+        try await ClusterUnderTest.coordinator(program, model, [listening, serving], [])
     }
 
     private static func value(_ key: String, in log: String) -> String? {
