@@ -868,7 +868,7 @@ const ProtobufCMessageDescriptor medmoe__expert__hello__descriptor =
   (ProtobufCMessageInit) medmoe__expert__hello__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor medmoe__expert__holdings__field_descriptors[3] =
+static const ProtobufCFieldDescriptor medmoe__expert__holdings__field_descriptors[4] =
 {
   {
     "epoch",
@@ -906,16 +906,29 @@ static const ProtobufCFieldDescriptor medmoe__expert__holdings__field_descriptor
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "version",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_FIXED64,
+    0,   /* quantifier_offset */
+    offsetof(Medmoe__Expert__Holdings, version),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned medmoe__expert__holdings__field_indices_by_name[] = {
   0,   /* field[0] = epoch */
   1,   /* field[1] = holdings */
   2,   /* field[2] = metas */
+  3,   /* field[3] = version */
 };
 static const ProtobufCIntRange medmoe__expert__holdings__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 3 }
+  { 0, 4 }
 };
 const ProtobufCMessageDescriptor medmoe__expert__holdings__descriptor =
 {
@@ -925,7 +938,7 @@ const ProtobufCMessageDescriptor medmoe__expert__holdings__descriptor =
   "Medmoe__Expert__Holdings",
   "medmoe.expert",
   sizeof(Medmoe__Expert__Holdings),
-  3,
+  4,
   medmoe__expert__holdings__field_descriptors,
   medmoe__expert__holdings__field_indices_by_name,
   1,  medmoe__expert__holdings__number_ranges,

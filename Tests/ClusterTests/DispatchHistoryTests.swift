@@ -23,8 +23,12 @@ private struct History {
     struct Worker {
         var machine: WorkerMachine
         var experts: [Int]
+        /// All that it ever held.
+        var announced: Set<[Int]>
         var isAlive = true
         var cutUntil: [Moment?]
+        /// Links on which something was lost.
+        var lostMessages: Set<Int> = []
         var ahead = Duration.zero
     }
 
@@ -44,6 +48,9 @@ private struct History {
         case toWorker(PeerIdentity, link: Int, generation: Int, CoordinatorMessage)
         case toCoordinator(Int, generation: Int, PeerIdentity, WorkerMessage)
         case computed(PeerIdentity, UInt64, WorkerMachine.Computed)
+        /// What is held when the experts to drop are gone; nil when loading failed.
+        case loaded(PeerIdentity, [Int]?)
+        case unloaded(PeerIdentity)
     }
 
     var random: Seeded
@@ -62,6 +69,9 @@ private struct History {
     var hedges: UInt64 = 0
     var failovers: UInt64 = 0
     var crashes = 0
+    var reassignments = 0
+    var agreements = 0
+    var assignments: [AssignmentID: Int] = [:]
     var problems: [String] = []
     var calm = false
 
@@ -93,7 +103,7 @@ private struct History {
         var configuration = WorkerMachine.Configuration(hello: hello, links: coordinators.count)
         configuration.mostQueuedTiles = 3
         workers[.worker(incarnation)] = Worker(
-            machine: WorkerMachine(configuration), experts: experts, cutUntil: Array(repeating: nil, count: coordinators.count))
+            machine: WorkerMachine(configuration), experts: experts, announced: [experts], cutUntil: Array(repeating: nil, count: coordinators.count))
         worker(.worker(incarnation), .start)
     }
 
@@ -107,7 +117,10 @@ private struct History {
             switch directive {
             case .send(let peer, let message): send(message, to: peer, from: index)
             case .finish(let ticket, let result): finish(ticket, result, at: index)
-            case .assigned, .note: break
+            case .assigned(let id, _, _):
+                assignments[id, default: 0] += 1
+                if assignments[id] != 1 { problems.append("assignment \(id.value) ended \(assignments[id] ?? 0) times") }
+            case .note: break
             }
         }
         check(coordinators[index].machine)
@@ -161,11 +174,20 @@ private struct History {
         for directive in directives {
             switch directive {
             case .send(let link, let message):
-                guard worker.cutUntil[link].map({ $0 <= now }) ?? true else { continue }
+                guard worker.cutUntil[link].map({ $0 <= now }) ?? true else {
+                    workers[peer]?.lostMessages.insert(link)
+                    continue
+                }
                 deliver(.toCoordinator(link, generation: coordinators[link].generation, peer, message))
             case .compute(let job): pending.append((now + time(1...200), .computed(peer, job.id, compute(job, peer))))
             case .left: workers[peer]?.isAlive = false
-            case .reopen, .rejected, .welcomed, .note, .load, .unload: break
+            case .load(let add, let drop):
+                let held = Set(workers[peer]?.experts ?? [])
+                let next = held.union(add).subtracting(drop)
+                let fails = next.isEmpty || (!calm && chance(20))
+                pending.append((now + time(1...400), .loaded(peer, fails ? nil : next.sorted())))
+            case .unload: pending.append((now + time(1...50), .unloaded(peer)))
+            case .reopen, .rejected, .welcomed, .note: break
             }
         }
     }
@@ -209,8 +231,11 @@ private struct History {
             if worker.owedBytes != worker.owed.values.reduce(0, { $0 + $1.bytes }) { problems.append("bytes do not add up") }
             if worker.owedRows != worker.owed.values.reduce(0, { $0 + $1.rows }) { problems.append("rows do not add up") }
             // In one session both sides know the same holdings, and only who takes new tiles is listed.
-            if let other = workers[worker.identity], Set(worker.holdings.keys) != Set(addresses(layers: 0..<2, experts: other.experts)) {
-                problems.append("\(worker.name) holds \(other.experts), the coordinator believes otherwise")
+            let believed = Set(worker.holdings.keys)
+            if let other = workers[worker.identity],
+                !other.announced.contains(where: { believed.isSubset(of: addresses(layers: 0..<2, experts: $0)) })
+            {
+                problems.append("\(worker.name) never held \(believed.sorted())")
             }
             for address in worker.holdings.keys where machine.holders.of(address).contains(worker.identity) == worker.isLeaving {
                 problems.append("\(worker.name) is listed wrongly for \(address)")
@@ -263,7 +288,19 @@ private struct History {
             // What was sent to a coordinator that died meanwhile may still reach its successor at that address.
             if generation == coordinators[index].generation || chance(50) { coordinator(index, .message(peer, message)) }
         case .computed(let peer, let job, let result): worker(peer, .computed(job: job, result))
+        case .loaded(let peer, let experts): load(experts, peer)
+        case .unloaded(let peer): worker(peer, .unloaded)
         }
+    }
+
+    mutating func load(_ experts: [Int]?, _ peer: PeerIdentity) {
+        guard let experts, workers[peer]?.isAlive == true, let now = try? holdings(addresses(layers: 0..<2, experts: experts)) else {
+            return worker(peer, .loaded(.failure(AssignmentError("the disk is broken"))))
+        }
+        workers[peer]?.experts = experts
+        workers[peer]?.announced.insert(experts)
+        reassignments += 1
+        worker(peer, .loaded(.success(now)))
     }
 
     mutating func submit(_ ticket: UInt64) throws {
@@ -297,7 +334,7 @@ private struct History {
     mutating func disturb(_ ticket: UInt64) throws {
         let alive = workers.filter(\.value.isAlive).keys.sorted()
         let index = Int.random(in: coordinators.indices, using: &random)
-        switch Int.random(in: 0..<24, using: &random) {
+        switch Int.random(in: 0..<25, using: &random) {
         case 0..<10: try submit(ticket)
         case 10:
             let open = deadlines.keys.filter { $0.coordinator == index && $0.generation == coordinators[index].generation }
@@ -331,6 +368,10 @@ private struct History {
                                 epoch: epoch, tile: UInt64.random(in: 0...runs * 10_000 + 20, using: &random), attempt: 1,
                                 code: TileFailed.Code.allCases.randomElement(using: &random) ?? .compute, reason: "noise"))))
             }
+        case 22:
+            guard let some = alive.randomElement(using: &random), let name = coordinators[index].machine.workers[some]?.name else { break }
+            let add = Int.random(in: 0..<3, using: &random)
+            coordinator(index, .assign(AssignmentID(ticket), worker: name, add: [add], drop: chance(50) ? [(add + 1) % 3] : []))
         default: if alive.count < 6 { try start(experts: [[0, 1], [2], [1, 2], [0]].randomElement(using: &random) ?? [0]) }
         }
     }
@@ -353,6 +394,22 @@ private struct History {
             }
             count(coordinator.machine)
         }
+        agree()
+    }
+
+    /// When all is said, both sides of a session agree on what is held.
+    mutating func agree() {
+        for (index, coordinator) in coordinators.enumerated() {
+            for session in coordinator.machine.workers.values {
+                guard let worker = workers[session.identity], worker.isAlive, !worker.lostMessages.contains(index),
+                    worker.machine.links[index].phase == .serving(epoch: session.epoch), worker.machine.reassignment == nil
+                else { continue }
+                agreements += 1
+                if Set(session.holdings.keys) != Set(addresses(layers: 0..<2, experts: worker.experts)) {
+                    problems.append("\(session.name) holds \(worker.experts), coordinator \(index) believes \(session.holdings.keys.sorted())")
+                }
+            }
+        }
     }
 }
 
@@ -366,6 +423,7 @@ private struct History {
         var tickets = 0
         var hedges: UInt64 = 0
         var failovers: UInt64 = 0
+        var (reassignments, agreements, crashes) = (0, 0, 0)
         for seed in stride(from: part, to: Self.count, by: 4) {
             var history = History(seed: seed, coordinators: Int(seed / 4 % 3) + 1)
             try history.run()
@@ -375,9 +433,13 @@ private struct History {
             tickets += history.deadlines.count
             hedges += history.hedges
             failovers += history.failovers
+            reassignments += history.reassignments
+            agreements += history.agreements
+            crashes += history.crashes
         }
         // The network is bad, not dead: otherwise the checks above would check nothing.
         #expect(successes * 3 > tickets, "\(successes) of \(tickets)")
         #expect(hedges > 0 && failovers > 0, "\(hedges) hedges, \(failovers) failovers")
+        #expect(reassignments > 0 && agreements > 0 && crashes > 0, "\(reassignments) reassignments, \(agreements) sessions compared")
     }
 }

@@ -11,8 +11,9 @@ import Wire
 
     private func announce(_ bench: inout DispatchBench, _ peer: PeerIdentity, _ experts: [ExpertAddress], model: UInt8 = 1) throws {
         let epoch = try #require(bench.machine.workers[peer]?.epoch)
+        let version = (bench.machine.workers[peer]?.holdingsVersion ?? 0) + 1
         let hello = Hello(incarnation: .random(), name: "x", try holdings(experts, model: model))
-        bench.handle(.message(peer, .holdings(HoldingsChanged(epoch: epoch, holdings: hello.holdings, metas: hello.metas))))
+        bench.handle(.message(peer, .holdings(HoldingsChanged(epoch: epoch, version: version, holdings: hello.holdings, metas: hello.metas))))
     }
 
     @Test func tilesFollowWhatAWorkerHoldsNow() throws {

@@ -73,7 +73,7 @@ private final class ScriptedEngine: AnswerEngine {
     @Test func theDeadlineEndsTheAskingWithTheLastReason() async throws {
         let engine = ScriptedEngine([.init(tokens: [], error: gone)])
         let error = await #expect(throws: AnswerError.self) { try await collect(retrying(engine).answer(request(milliseconds: 60))) }
-        #expect(error == gone && engine.requests.withLock { $0.count } > 3)
+        #expect(error == gone)
     }
 
     @Test func adviceBeyondTheDeadlineFailsAtOnce() async throws {

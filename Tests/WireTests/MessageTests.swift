@@ -137,7 +137,7 @@ import Testing
 
     @Test func changesOfHoldingsCross() throws {
         let changed = HoldingsChanged(
-            epoch: .max, holdings: [.init(layer: 1, expert: 2, digest: try digest(3))], metas: [.init(layer: 1, digest: try digest(4))])
+            epoch: .max, version: 5, holdings: [.init(layer: 1, expert: 2, digest: try digest(3))], metas: [.init(layer: 1, digest: try digest(4))])
         guard case .holdings(let read) = try WorkerMessage(decoding: transmitted(WorkerMessage.holdings(changed).encoded())) else {
             Issue.record("no Holdings")
             return

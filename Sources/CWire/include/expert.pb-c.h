@@ -152,10 +152,14 @@ struct  Medmoe__Expert__Holdings
   Medmoe__Expert__Holding **holdings;
   size_t n_metas;
   Medmoe__Expert__MetaHolding **metas;
+  /*
+   * grows with every change: an older one that comes late counts for nothing
+   */
+  uint64_t version;
 };
 #define MEDMOE__EXPERT__HOLDINGS__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&medmoe__expert__holdings__descriptor) \
-    , 0, 0,NULL, 0,NULL }
+    , 0, 0,NULL, 0,NULL, 0 }
 
 
 /*

@@ -130,7 +130,7 @@ extension DispatchMachine {
 
     /// What a worker holds has changed while it serves.
     mutating func take(_ changed: HoldingsChanged, from peer: PeerIdentity, now: Moment) {
-        guard let old = workers[peer], old.epoch == changed.epoch else { return }
+        guard let old = workers[peer], old.epoch == changed.epoch, changed.version > old.holdingsVersion else { return }
         if let rejection = objection(to: changed.holdings, changed.metas, from: peer) {
             counters.workersRejected += 1
             lose(peer, because: "it announced what it may not hold: \(rejection.reason)", now: now)
@@ -138,6 +138,7 @@ extension DispatchMachine {
             return
         }
         if !old.isLeaving { holders.remove(old) }
+        workers[peer]?.holdingsVersion = changed.version
         workers[peer]?.holdings = Self.digests(changed.holdings)
         workers[peer]?.metas = Self.digests(changed.metas)
         if let new = workers[peer], !new.isLeaving {

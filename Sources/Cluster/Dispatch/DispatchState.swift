@@ -12,6 +12,8 @@ struct WorkerSession {
     let rowsAreIndependent: Bool
     var holdings: [ExpertAddress: ExpertDigest]
     var metas: [Int: ExpertDigest]
+    /// Of the last change of holdings.
+    var holdingsVersion: UInt64 = 0
     var lastHeard: Moment
     var lastSent: Moment
     /// It answers what it has, but takes nothing new.

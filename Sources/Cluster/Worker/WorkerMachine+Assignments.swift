@@ -43,6 +43,7 @@ extension WorkerMachine {
                 return finishReassignment("\(holdings.experts.count) experts in all layers are more than a Hello can name", now: now)
             }
             hold(next)
+            holdingsVersion += 1
             reassignment?.phase = .clearing
             directives.append(.note(.info("holding experts \(Set(holdings.experts.keys.map(\.expert)).sorted()) from now on")))
             for link in links.indices {
@@ -58,7 +59,7 @@ extension WorkerMachine {
     /// Says on a link that is served what is held now.
     mutating func announce(_ link: Int, now: Moment) {
         guard case .serving(let epoch) = links[link].phase else { return }
-        send(link, .holdings(HoldingsChanged(epoch: epoch, holdings: hello.holdings, metas: hello.metas)), now: now)
+        send(link, .holdings(HoldingsChanged(epoch: epoch, version: holdingsVersion, holdings: hello.holdings, metas: hello.metas)), now: now)
     }
 
     /// Dropped experts go when the last tile that was taken for them is computed.

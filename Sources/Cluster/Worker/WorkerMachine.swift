@@ -97,6 +97,8 @@ public struct WorkerMachine {
     private(set) var hello: Hello
     private(set) var held: Set<ExpertAddress> = []
     private(set) var metaLayers: Set<Int> = []
+    /// Changes of what is held so far.
+    var holdingsVersion: UInt64 = 0
 
     public init(_ configuration: Configuration) {
         self.configuration = configuration

@@ -6,6 +6,7 @@ extension HoldingsChanged {
     func envelope() throws(WireError) -> Frame {
         try Envelope.pack(as: "Holdings", medmoe__expert__holdings__init) { raw, arena in
             raw.epoch = epoch
+            raw.version = version
             raw.n_holdings = holdings.count
             raw.holdings = arena.messages(holdings.map { $0.message(in: arena) })
             raw.n_metas = metas.count
@@ -85,7 +86,7 @@ extension HoldingsChanged {
         self = try Envelope.unpack(envelope, as: "Holdings", with: medmoe__expert__holdings__unpack) { raw throws(WireError) in
             let reader = FieldReader(message: "Holdings")
             return HoldingsChanged(
-                epoch: raw.epoch, holdings: try reader.holdings(raw.holdings, count: raw.n_holdings),
+                epoch: raw.epoch, version: raw.version, holdings: try reader.holdings(raw.holdings, count: raw.n_holdings),
                 metas: try reader.metas(raw.metas, count: raw.n_metas))
         }
     }

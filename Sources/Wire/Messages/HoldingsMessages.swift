@@ -1,11 +1,14 @@
 /// A worker that serves says what it holds from now on, instead of what it said before.
 public struct HoldingsChanged: Sendable, Hashable {
     public var epoch: UInt64
+    /// Grows with every change, so that an older one that comes late is recognised.
+    public var version: UInt64
     public var holdings: [Hello.Holding]
     public var metas: [Hello.MetaHolding]
 
-    public init(epoch: UInt64, holdings: [Hello.Holding], metas: [Hello.MetaHolding]) {
+    public init(epoch: UInt64, version: UInt64, holdings: [Hello.Holding], metas: [Hello.MetaHolding]) {
         self.epoch = epoch
+        self.version = version
         self.holdings = holdings
         self.metas = metas
     }
