@@ -55,7 +55,8 @@ public actor ExpertWorker: TileComputing {
     /// Which matrix library, kernels and threads compute.
     public func computeSummary() throws -> String { try ready().gemm.summary }
 
-    public func rowsAreIndependent() throws -> Bool { try ready().gemm.rowsAreIndependent }
+    // `async` as in the protocol: an async caller would otherwise get the protocol's default.
+    public func rowsAreIndependent() async throws -> Bool { try ready().gemm.rowsAreIndependent }
 
     private func ready() throws -> ComputeContext {
         if let context { return context }
@@ -75,7 +76,7 @@ public actor ExpertWorker: TileComputing {
         return holdings
     }
 
-    public func unload(_ experts: Set<Int>) {
+    public func unload(_ experts: Set<Int>) async {
         bank = bank.dropping(experts)
         held.withLock { held in held.experts = held.experts.filter { !experts.contains($0.key.expert) } }
     }
