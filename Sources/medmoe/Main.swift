@@ -24,7 +24,7 @@ struct MedMoECommand: AsyncParsableCommand {
         version: "0.1.0",
         subcommands: [
             AskCommand.self, ClassifyCommand.self, CoordinatorCommand.self, WorkerCommand.self, StatusCommand.self,
-            InspectCommand.self, ShardCommand.self, TraceCommand.self, SynthesizeCommand.self,
+            InspectCommand.self, ShardCommand.self, TraceCommand.self, SynthesizeCommand.self, BenchCommand.self,
         ])
 
     static func main() async {
