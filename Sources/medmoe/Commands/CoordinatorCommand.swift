@@ -29,12 +29,16 @@ struct CoordinatorCommand: AsyncParsableCommand {
     @Option(name: .customLong("max-running"), help: ArgumentHelp("Requests that run at the same time.", valueName: "n"))
     var maximumRunning = 16
 
+    @Option(help: ArgumentHelp("Batches that take turns: while one waits for experts, another computes.", valueName: "n"))
+    var lanes = 1
+
     @OptionGroup var model: ModelOptions
     @OptionGroup var compute: ComputeOptions
     @OptionGroup var logging: LoggingOptions
 
     func validate() throws {
         if !(1...4096).contains(maximumRunning) { throw ValidationError("--max-running is \(maximumRunning); expected 1 to 4096") }
+        if !(1...16).contains(lanes) { throw ValidationError("--lanes is \(lanes); expected 1 to 16") }
     }
 
     func run() async throws {
@@ -50,7 +54,7 @@ struct CoordinatorCommand: AsyncParsableCommand {
         let dispatch = endpoint.dispatch
         let engine = InferenceEngine(
             model: loaded,
-            options: EngineOptions(gemm: compute.gemm, threads: compute.threadCount(), maximumRunning: maximumRunning),
+            options: EngineOptions(gemm: compute.gemm, threads: compute.threadCount(), maximumRunning: maximumRunning, lanes: lanes),
             dispatch: { _ in dispatch })
         do {
             let summary = try await engine.computeSummary()
