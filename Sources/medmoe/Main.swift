@@ -24,8 +24,8 @@ struct MedMoECommand: AsyncParsableCommand {
         version: "0.1.0",
         subcommands: [
             AskCommand.self, ClassifyCommand.self, CoordinatorCommand.self, WorkerCommand.self, StatusCommand.self,
-            ClusterCommand.self,
-            InspectCommand.self, ShardCommand.self, TraceCommand.self, SynthesizeCommand.self,
+            ClusterCommand.self, InspectCommand.self, ShardCommand.self, TraceCommand.self, SynthesizeCommand.self,
+            BenchCommand.self,
         ])
 
     static func main() async {
