@@ -49,6 +49,16 @@ let package = Package(
         // Small models with the public code's own values (Models) and with those of a plain reference for the configurations
         // that the former do not cover (Variants), for the tests of several modules.
         .target(name: "ModelFixtures", path: "Tests/ModelFixtures", resources: [.copy("Models"), .copy("Variants")]),
+        // Real processes of the program, loads for them and accidents that happen to them: for tests and for `faults`.
+        .target(name: "ClusterHarness", dependencies: ["Cluster", "Wire", "MedMoE"], path: "Tests/ClusterHarness"),
+        .executableTarget(
+            name: "faults",
+            dependencies: [
+                "ClusterHarness", "Cluster", "Wire", "MedMoE", "Checkpoints", "Tensors",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Logging", package: "swift-log"),
+            ],
+            path: "Tests/Faults"),
         .testTarget(name: "TensorsTests", dependencies: ["Tensors", "CKernels"]),
         .testTarget(name: "CheckpointsTests", dependencies: ["Checkpoints", "ModelFixtures"], resources: [.copy("Fixtures")]),
         .testTarget(name: "ImagingTests", dependencies: ["Imaging"], resources: [.copy("Fixtures")]),
@@ -56,7 +66,9 @@ let package = Package(
         .testTarget(name: "MedMoETests", dependencies: ["MedMoE", "ModelFixtures"]),
         .testTarget(name: "WireTests", dependencies: ["Wire"]),
         .testTarget(name: "ClusterTests", dependencies: ["Cluster"]),
-        .testTarget(name: "CommandTests", dependencies: ["medmoe", "Cluster", "Checkpoints", "Tensors", "ModelFixtures"]),
+        .testTarget(
+            name: "CommandTests",
+            dependencies: ["medmoe", "faults", "ClusterHarness", "Cluster", "Checkpoints", "Tensors", "ModelFixtures"]),
     ],
     swiftLanguageModes: [.v6]
 )

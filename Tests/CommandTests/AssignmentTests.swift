@@ -1,5 +1,6 @@
 import Checkpoints
 import Cluster
+import ClusterHarness
 import Foundation
 import MedMoE
 import ModelFixtures

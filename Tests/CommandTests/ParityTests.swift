@@ -1,4 +1,5 @@
 import Checkpoints
+import ClusterHarness
 import Foundation
 import ModelFixtures
 import Tensors

@@ -1,4 +1,5 @@
 import Cluster
+import ClusterHarness
 import Foundation
 import ModelFixtures
 import Testing

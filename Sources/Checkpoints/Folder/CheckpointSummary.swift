@@ -26,6 +26,10 @@ public struct CheckpointSummary: Sendable, Equatable {
     public let activatedParameters: Int
     /// Number of experts of each mixture layer.
     public let expertsPerLayer: [Int: Int]
+    /// Elements of each domain expert's tensors, over all mixture layers.
+    public let expertParameters: [Int: Int]
+    /// Elements of the modules that are always on, over all mixture layers: what every worker holds besides its experts.
+    public let alwaysOnParameters: Int
 
     /// The activated parameters as a share of all, from 0 to 100.
     public var activatedPercentage: Double {
@@ -51,6 +55,7 @@ public struct CheckpointSummary: Sendable, Equatable {
         var model = Part()
         var tower = Part()
         var expertSizes: [Int: [Int: Int]] = [:]
+        var alwaysOn = 0
         for (name, descriptor) in descriptors {
             switch TensorNames.role(of: name) {
             case .tower: try tower.add(descriptor)
@@ -59,6 +64,9 @@ public struct CheckpointSummary: Sendable, Equatable {
                 try model.add(descriptor)
                 // Within the limits that adding to the model just checked.
                 expertSizes[layer, default: [:]][expert, default: 0] += descriptor.shape.reduce(1, *)
+            case .meta, .residual:
+                try model.add(descriptor)
+                alwaysOn += descriptor.shape.reduce(1, *)
             default: try model.add(descriptor)
             }
         }
@@ -75,6 +83,8 @@ public struct CheckpointSummary: Sendable, Equatable {
         totalParameters = model.parameters + tower.parameters
         activatedParameters = totalParameters - idle
         expertsPerLayer = expertSizes.mapValues(\.count)
+        expertParameters = expertSizes.values.reduce(into: [:]) { $0.merge($1, uniquingKeysWith: +) }
+        alwaysOnParameters = alwaysOn
     }
 }
 

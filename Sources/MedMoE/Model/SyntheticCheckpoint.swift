@@ -26,14 +26,28 @@ public struct SyntheticCheckpoint: TensorSource {
         }
     }
 
+    /// Gates that prefer one expert, as when all questions are of one kind.
+    public struct Preference: Sendable, Hashable {
+        public var expert: Int
+        /// Its part of all first choices, about; more than 0, less than 1.
+        public var share: Double
+
+        public init(expert: Int, share: Double) {
+            self.expert = expert
+            self.share = share
+        }
+    }
+
     private let descriptors: [String: TensorDescriptor]
     public let names: [String]
     private let seed: UInt64
+    private let preference: Preference?
 
-    private init(_ descriptors: [String: TensorDescriptor], seed: UInt64) {
+    private init(_ descriptors: [String: TensorDescriptor], seed: UInt64, preference: Preference?) {
         self.descriptors = descriptors
         names = descriptors.keys.sorted()
         self.seed = seed
+        self.preference = preference
     }
 
     public func descriptor(_ name: String) -> TensorDescriptor? { descriptors[name] }
@@ -52,6 +66,9 @@ public struct SyntheticCheckpoint: TensorSource {
                 let uniform = Float(state >> 40) / Float(1 << 23) - 1
                 values[index] = isNorm ? (name.hasSuffix("weight") ? 1 : 0) : uniform * scale
             }
+            if let preference, case .gate(_, "bias") = TensorNames.role(of: name), values.indices.contains(preference.expert) {
+                values[preference.expert] = GateBias.preferring(share: preference.share, among: count)
+            }
         }
         return try Tensor(dtype: .float32, shape: descriptor.shape, storage: storage)
     }
@@ -59,9 +76,17 @@ public struct SyntheticCheckpoint: TensorSource {
     /// Writes a StableLM-style checkpoint with mixture layers at every second layer; tower, tokenizer and image settings
     /// are those of `folder`.
     ///
-    /// - Parameter path: a folder that does not exist yet.
+    /// - Parameters:
+    ///   - preference: an expert that gates choose most of the time; nil for gates that prefer none on purpose.
+    ///   - path: a folder that does not exist yet.
     /// - Throws: `ModelError` for sizes that make no model; what reading and writing throws. Nothing half-written stays.
-    public static func write(_ size: Size, like folder: CheckpointFolder, seed: UInt64, to path: String) throws {
+    public static func write(
+        _ size: Size, like folder: CheckpointFolder, seed: UInt64, preferring preference: Preference? = nil, to path: String
+    ) throws {
+        if let preference, !(0..<size.experts).contains(preference.expert) || !(preference.share > 0 && preference.share < 1) {
+            throw ModelError.inconsistent(
+                "expert \(preference.expert) with a share of \(preference.share) is impossible: there are experts 0 to \(size.experts - 1), shares lie between 0 and 1")
+        }
         let template = try ModelConfiguration(contentsOf: URL(filePath: folder.configPath))
         let tower = try folder.imageTower()
         guard !FileManager.default.fileExists(atPath: path) else {
@@ -78,7 +103,7 @@ public struct SyntheticCheckpoint: TensorSource {
                 if let file { try files.copyItem(atPath: file, toPath: "\(aside)/clip/\(name)") }
             }
             try SafetensorsWriter.write(tower.source, names: tower.source.names, metadata: ["format": "pt"], to: aside + "/clip/model.safetensors")
-            let source = SyntheticCheckpoint(descriptors(made), seed: seed)
+            let source = SyntheticCheckpoint(descriptors(made), seed: seed, preference: preference)
             try SafetensorsWriter.write(source, names: source.names, metadata: ["format": "pt"], to: aside + "/model.safetensors")
             try config.write(to: URL(filePath: aside + "/config.json"))
             try files.moveItem(atPath: aside, toPath: path)

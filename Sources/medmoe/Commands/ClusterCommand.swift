@@ -4,5 +4,5 @@ import ArgumentParser
 struct ClusterCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "cluster", abstract: "For whoever runs a cluster.",
-        subcommands: [ClusterAssignCommand.self])
+        subcommands: [ClusterPlanCommand.self, ClusterStatusCommand.self, ClusterAssignCommand.self])
 }

@@ -6,6 +6,9 @@ enum Terminal {
     /// Whether a person looks at standard error.
     static var errorIsTerminal: Bool { isatty(STDERR_FILENO) == 1 }
 
+    /// Whether a person looks at standard output.
+    static var outputIsTerminal: Bool { isatty(STDOUT_FILENO) == 1 }
+
     /// Writes to standard output at once, so that a stream of tokens is seen as it comes.
     static func write(_ text: String) {
         FileHandle.standardOutput.write(Data(text.utf8))

@@ -1,3 +1,4 @@
+import ClusterHarness
 import Foundation
 
 /// Image files that must be refused.

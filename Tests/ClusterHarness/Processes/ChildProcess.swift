@@ -3,15 +3,15 @@ import Glibc
 import Synchronization
 
 /// One process of the real program. It never outlives this value.
-final class ChildProcess: Sendable {
-    let arguments: [String]
-    let processID: pid_t
+package final class ChildProcess: Sendable {
+    package let arguments: [String]
+    package let processID: pid_t
     private let outputPath: String
     private let errorsPath: String
     private let ended = Mutex<ProcessEnd?>(nil)
 
     /// Starts `program`; what it prints goes to files in `folder`, so that no pipe can fill up.
-    init(_ program: String, _ arguments: [String], environment: [String: String], folder: TemporaryFolder) throws {
+    package init(_ program: String, _ arguments: [String], environment: [String: String], folder: TemporaryFolder) throws {
         self.arguments = arguments
         let base = folder.path + "/" + UUID().uuidString.prefix(8)
         outputPath = base + ".out"
@@ -47,15 +47,15 @@ final class ChildProcess: Sendable {
 
     deinit { kill() }
 
-    var output: String { contents(outputPath) }
-    var errors: String { contents(errorsPath) }
+    package var output: String { contents(outputPath) }
+    package var errors: String { contents(errorsPath) }
 
     private func contents(_ path: String) -> String {
         String(decoding: FileManager.default.contents(atPath: path) ?? Data(), as: UTF8.self)
     }
 
     /// How it ended; nil while it runs.
-    var end: ProcessEnd? {
+    package var end: ProcessEnd? {
         ended.withLock { ended in
             if ended != nil { return ended }
             var status: Int32 = 0
@@ -66,13 +66,13 @@ final class ChildProcess: Sendable {
         }
     }
 
-    func signal(_ number: Int32) {
+    package func signal(_ number: Int32) {
         // Never to a process id that the system may have given to somebody else.
         if end == nil { _ = Glibc.kill(processID, number) }
     }
 
     /// Ends it at once, and waits for that.
-    func kill() {
+    package func kill() {
         ended.withLock { ended in
             guard ended == nil else { return }
             _ = Glibc.kill(processID, SIGKILL)
@@ -82,7 +82,7 @@ final class ChildProcess: Sendable {
         }
     }
 
-    var result: ProgramOutcome {
+    package var result: ProgramOutcome {
         ProgramOutcome(arguments: arguments, end: end ?? .signalled(0), output: output, errors: errors)
     }
 }

@@ -1,0 +1,55 @@
+import ArgumentParser
+import Cluster
+import MedMoE
+import Wire
+
+/// How the state of a coordinator is shown, for `medmoe cluster status` and its shorthand `medmoe status`.
+struct StatusOptions: ParsableArguments {
+    @Option(help: ArgumentHelp("The coordinator's client address. Default: the one of this user on this machine.", valueName: "address"))
+    var coordinator: String?
+
+    @Flag(help: "Show it again every second, until Ctrl-C.")
+    var watch = false
+
+    @Flag(help: "Print one JSON object (with --watch, one per line).")
+    var json = false
+
+    func show() async throws {
+        let endpoint = try coordinator.map { try Endpoint($0, for: .connect) } ?? CoordinatorEndpoint.standardClientEndpoint()
+        let client = try await CoordinatorClient.connect(to: endpoint)
+        do {
+            if watch {
+                try await TerminationSignal.cancelling { try await repeatedly(client) }
+            } else {
+                let report = StatusReport(try await client.status())
+                Terminal.write(json ? try report.json(pretty: true) + "\n" : report.text + "\n")
+            }
+        } catch {
+            await client.close()
+            throw error
+        }
+        await client.close()
+    }
+
+    private func repeatedly(_ client: CoordinatorClient) async throws {
+        while !Task.isCancelled {
+            let block: String
+            do {
+                let report = StatusReport(try await client.status())
+                block = json ? try report.json(pretty: false) : report.text
+            } catch let error as AnswerError where error.code == .unavailable && !json {
+                // Whoever watches a cluster wants to see a coordinator come back.
+                block = "\(error)"
+            }
+            if json {
+                Terminal.write(block + "\n")
+            } else if Terminal.outputIsTerminal {
+                // Home, and what was there before goes.
+                Terminal.write("\u{1B}[H\u{1B}[J" + block + "\n")
+            } else {
+                Terminal.write(block + "\n\n")
+            }
+            do { try await Task.sleep(for: .seconds(1)) } catch { return }
+        }
+    }
+}

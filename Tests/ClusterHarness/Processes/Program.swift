@@ -1,0 +1,52 @@
+import Foundation
+
+/// The program under test, as it was built together with these tests.
+package struct Program: Sendable {
+    /// The program itself; nil when it was not built.
+    package static let path = beside("medmoe")
+    /// The program whose workers misbehave; nil when it was not built.
+    package static let faultsPath = beside("faults")
+
+    /// An executable in the folder of the running one.
+    private static func beside(_ name: String) -> String? {
+        guard let running = try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe") else { return nil }
+        let candidate = URL(filePath: running).deletingLastPathComponent().appending(path: name).path
+        return FileManager.default.isExecutableFile(atPath: candidate) ? candidate : nil
+    }
+
+    package let group: ProcessGroup
+    /// Prints and runtime files of the processes go here.
+    package var folder: TemporaryFolder { group.folder }
+    package let environment: [String: String]
+
+    /// - Parameter changes: variables to set besides those of this process.
+    package init(_ changes: [String: String] = [:]) throws {
+        group = try ProcessGroup()
+        var environment = ProcessInfo.processInfo.environment
+        environment["OPENBLAS_CORETYPE"] = nil
+        environment["OMP_WAIT_POLICY"] = "passive"
+        environment["XDG_RUNTIME_DIR"] = group.folder.path
+        self.environment = environment.merging(changes) { $1 }
+    }
+
+    package func start(_ arguments: [String]) throws -> RunningProgram { try start(Program.path, named: "medmoe", arguments) }
+
+    /// Starts the program whose workers misbehave.
+    package func startFaults(_ arguments: [String]) throws -> RunningProgram {
+        try start(Program.faultsPath, named: "faults", arguments)
+    }
+
+    private func start(_ path: String?, named name: String, _ arguments: [String]) throws -> RunningProgram {
+        guard let path else {
+            throw HarnessError("\(name) is not beside this executable: build it with `swift build --build-tests` or `--product \(name)`")
+        }
+        let process = try ChildProcess(path, arguments, environment: environment, folder: folder)
+        group.add(process)
+        return RunningProgram(process: process, group: group)
+    }
+
+    /// Runs it to its end.
+    package func run(_ arguments: [String], within limit: Duration = .seconds(60)) async throws -> ProgramOutcome {
+        try await start(arguments).outcome(within: limit)
+    }
+}
