@@ -30,12 +30,18 @@ extension ExpertDispatch {
 
 /// Tiles under way.
 public protocol DispatchTicket: Sendable {
+    /// What `results()` gives, when it is known already; nil when one has to wait for it.
+    var settled: Result<[TileResult], any Error>? { get }
     /// Waits for all tiles; results are in the order of the submitted tiles.
     ///
     /// - Throws: `DispatchError` when a tile cannot be computed before the deadline.
     func results() async throws -> [TileResult]
     /// Gives up: nobody will ask for the results. Harmless after the end.
     func cancel()
+}
+
+extension DispatchTicket {
+    public var settled: Result<[TileResult], any Error>? { nil }
 }
 
 /// Why tiles could not be computed.

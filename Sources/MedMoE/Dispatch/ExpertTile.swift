@@ -73,10 +73,10 @@ public struct TileResult: Sendable {
         }
     }
 
-
     /// `factor · E(h) + metaFactor · M(h)`, one row per row of the tile, `[n, D]`, float32.
     public let rows: Tensor
-    /// Who computed the rows, in the order of the rows: one worker, or several among which the tile was split.
+    /// Who computed the rows, in the order of the rows: one worker, or several among which the tile was split. Empty for a
+    /// degraded tile that had no meta expert to be computed either: its rows are zero.
     public let shares: [Share]
     /// Rows that the workers say they put through the domain expert: all, or none of a degraded tile.
     public let expertRows: Int

@@ -32,6 +32,7 @@ public final class LocalExpertDispatch: ExpertDispatch, @unchecked Sendable {
 struct FinishedTicket: DispatchTicket {
     let outcome: Result<[TileResult], any Error>
 
+    var settled: Result<[TileResult], any Error>? { outcome }
     func results() async throws -> [TileResult] { try outcome.get() }
     func cancel() {}
 }

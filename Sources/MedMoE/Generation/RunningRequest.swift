@@ -17,6 +17,12 @@ final class RunningRequest {
     let continuation: Continuation
     let accepted: ContinuousClock.Instant
     let deadline: ContinuousClock.Instant
+    /// Orders requests by their admission.
+    var sequence = 0
+    /// What holds the request up at the moment; nil when its last step succeeded.
+    var trouble: DispatchError?
+    /// Whether rows were computed without their expert.
+    var isDegraded = false
 
     // Set when the request is admitted.
     private(set) var prompt: EmbeddedPrompt?
@@ -82,8 +88,9 @@ final class RunningRequest {
 
     /// Takes the logits of the last row of the prompt, or of the token chosen last.
     ///
+    /// - Parameter endToken: what ends the answer; nil when only its length does.
     /// - Returns: the summary when the request has ended.
-    func take(logits: UnsafeBufferPointer<Float>, endToken: Int, now: ContinuousClock.Instant) throws -> AnswerSummary.Finish? {
+    func take(logits: UnsafeBufferPointer<Float>, endToken: Int?, now: ContinuousClock.Instant) throws -> AnswerSummary.Finish? {
         if firstToken == nil { firstToken = now }
         let token = try sampler.next(logits)
         guard token != endToken else {
@@ -124,7 +131,7 @@ final class RunningRequest {
             timings: .init(
                 queue: accepted.milliseconds(to: admitted), image: admitted.milliseconds(to: prefillStarted),
                 prefill: prefillStarted.milliseconds(to: prefillEnd), decode: prefillEnd.milliseconds(to: now)),
-            labelLogProbabilities: scores)
+            degraded: isDegraded, labelLogProbabilities: scores)
     }
 
     /// Starts scoring: notes the first token of every label from the logits of the prompt's last row.

@@ -22,6 +22,9 @@ struct StepBatch {
     /// Rows of the batch that go through the head.
     let logitRows: [Int]
 
+    /// When the first of the requests is out of time.
+    var deadline: ContinuousClock.Instant? { shares.map(\.request.deadline).min() }
+
     init(_ items: [(request: RunningRequest, need: StepPlan.Need)], model: MedMoEModel) throws {
         var shares: [Share] = []
         var segments: [BatchSegment] = []
@@ -73,7 +76,8 @@ struct StepBatch {
             for share in shares {
                 let mine = tile.rows.count { $0 >= share.firstRow && $0 < share.firstRow + share.rowCount }
                 guard mine > 0 else { continue }
-                share.request.tally.add(layer: tile.layer, expert: tile.expert, worker: tile.worker, rows: mine)
+                share.request.tally.add(layer: tile.layer, expert: tile.expert, worker: tile.tallyName, rows: mine)
+                if tile.degraded { share.request.isDegraded = true }
             }
         }
     }

@@ -90,10 +90,14 @@ extension InferenceEngine {
         let pass = ForwardPass(
             segments: [BatchSegment(cache: cache, firstRow: 0, count: rows.count, position: cache.length)],
             context: machinery.context, dispatch: machinery.dispatch, deadline: deadline, observer: observer,
-            routed: { tally.tally.add(layer: $0.layer, expert: $0.expert, worker: $0.worker, rows: $0.rows.count) })
-        let hidden = try await model.backbone(rows, pass)
-        cache.advance(by: rows.count)
-        return hidden
+            routed: { tally.tally.add(layer: $0.layer, expert: $0.expert, worker: $0.tallyName, rows: $0.rows.count) })
+        do {
+            let hidden = try await model.backbone(rows, pass)
+            cache.advance(by: rows.count)
+            return hidden
+        } catch let error as TilesFailed {
+            throw error.cause
+        }
     }
 }
 
