@@ -7,7 +7,7 @@ extension Commands {
         func theFirstPageNamesEveryCommandShowsHowTo() async throws {
             let outcome = try await Program().succeed(["--help"])
             for word in [
-                "FOR RESEARCH ONLY, NOT FOR CLINICAL USE", "ask", "classify", "coordinator", "worker", "status", "inspect", "shard", "trace",
+                "FOR RESEARCH ONLY, NOT FOR CLINICAL USE", "ask", "classify", "coordinator", "worker", "status", "inspect", "shard", "trace", "bench",
                 "medmoe ask --model DIR", "medmoe coordinator --model DIR --listen", "medmoe worker --model DIR --experts", "SLAKE",
             ] {
                 #expect(outcome.output.contains(word), "\(word) is not in:\n\(outcome.output)")
@@ -21,10 +21,11 @@ extension Commands {
             ("worker", ["--experts", "--connect", "--name", "domain", "medmoe worker"]),
             ("status", ["--coordinator"]), ("inspect", ["--json", "digest"]),
             ("shard", ["--experts", "--coordinator", "--out", "medmoe shard"]),
+            ("bench batch", ["--model", "--workers", "--batch", "--lanes", "--repeat", "--json", "end token", "median"]),
             ("trace", ["--prompt", "--out", "--json", "safetensors", "<image>"]),
         ])
         func everyCommandExplainsItsOptions(command: String, words: [String]) async throws {
-            let outcome = try await Program().succeed([command, "--help"])
+            let outcome = try await Program().succeed(command.split(separator: " ").map(String.init) + ["--help"])
             for word in words + ["USAGE: medmoe \(command)"] {
                 #expect(outcome.output.contains(word), "\(word) is not in:\n\(outcome.output)")
             }

@@ -97,7 +97,7 @@ struct AskCommand: AsyncParsableCommand {
         } else {
             // What was held back as the possible start of a stop string.
             Terminal.write(String(decoding: summary.answer.utf8.dropFirst(shown), as: UTF8.self) + "\n")
-            if summary.degraded { Terminal.note("degraded: an expert was missing, the meta expert answered alone") }
+            if summary.degraded { Terminal.note(AnswerRecord.degradedNote) }
         }
         if showRouting { Terminal.note(RoutingTable(summary.routing, domains: answerer.domains).text) }
     }

@@ -113,6 +113,7 @@ struct ClassifyCommand: AsyncParsableCommand {
                 ])
             }
             Terminal.write(table.text + "\n")
+            if summary.degraded { Terminal.note(AnswerRecord.degradedNote) }
         }
     }
 }

@@ -36,6 +36,9 @@ struct CoordinatorCommand: AsyncParsableCommand {
     var drainTimeout = 30.0
 
     @OptionGroup var dispatch: DispatchOptions
+    @Option(help: ArgumentHelp("Batches that take turns: while one waits for experts, another computes.", valueName: "n"))
+    var lanes = 1
+
     @OptionGroup var model: ModelOptions
     @OptionGroup var compute: ComputeOptions
     @OptionGroup var logging: LoggingOptions
@@ -44,6 +47,7 @@ struct CoordinatorCommand: AsyncParsableCommand {
         if !(1...4096).contains(maximumRunning) { throw ValidationError("--max-running is \(maximumRunning); expected 1 to 4096") }
         if !(0...65_536).contains(maximumWaiting) { throw ValidationError("--max-waiting is \(maximumWaiting); expected 0 to 65536") }
         try checkDrainTimeout(drainTimeout)
+        if !(1...16).contains(lanes) { throw ValidationError("--lanes is \(lanes); expected 1 to 16") }
     }
 
     func run() async throws {
@@ -60,7 +64,7 @@ struct CoordinatorCommand: AsyncParsableCommand {
         let dispatch = endpoint.dispatch
         let engine = InferenceEngine(
             model: loaded,
-            options: EngineOptions(gemm: compute.gemm, threads: compute.threadCount(), maximumRunning: maximumRunning),
+            options: EngineOptions(gemm: compute.gemm, threads: compute.threadCount(), maximumRunning: maximumRunning, lanes: lanes),
             dispatch: { _ in dispatch })
         do {
             let summary = try await engine.computeSummary()

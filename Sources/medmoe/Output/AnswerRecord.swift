@@ -23,6 +23,9 @@ struct AnswerRecord: Encodable {
         var queue, image, prefill, decode: Double
     }
 
+    /// What people are told about an answer that is marked as degraded.
+    static let degradedNote = "degraded: an expert was missing, the meta expert answered alone"
+
     /// Set when the question came from a file.
     var id: String?
     var image: String?
