@@ -1,0 +1,43 @@
+import Foundation
+import Testing
+
+extension Commands {
+    @Suite struct Bench {
+        private struct Report: Decodable {
+            struct Line: Decodable {
+                var batch, lanes: Int
+                var tokens_per_second, ratio, of_reading, of_gemm: Double
+            }
+            var lines: [Line]
+            var tokens: Int
+            var read_bytes_per_second: Double
+            var operations_per_second: Double
+        }
+
+        @Test("a batch is measured against one request and against what the machine can do", arguments: [[], ["--workers", "2", "--lanes", "1,2"]])
+        func aBatchIsMeasuredAgainstOneRequest(more: [String]) async throws {
+            let arguments = ["bench", "batch", "--model", Checkout.bundledModel, "--batch", "1,3", "--tokens", "12", "--repeat", "1"]
+            let outcome = try await Program().succeed(arguments + ["--json"] + more)
+            let report = try JSONDecoder().decode(Report.self, from: Data(outcome.output.utf8))
+            #expect(report.lines.map(\.batch) == (more.isEmpty ? [1, 3] : [1, 3, 1, 3]))
+            #expect(report.tokens == 12)
+            for line in report.lines {
+                #expect(line.tokens_per_second > 0 && line.ratio > 0 && line.of_reading > 0 && line.of_gemm > 0)
+                if line.batch == 1 { #expect(line.ratio == 1) }
+            }
+            #expect(report.read_bytes_per_second > 0 && report.operations_per_second > 0)
+        }
+
+        @Test("sizes that cannot be meant are refused", arguments: ["0", "1,1", "x", "1,,2"])
+        func sizesThatCannotBeMeantAreRefused(batch: String) async throws {
+            let outcome = try await Program().run(["bench", "batch", "--model", "/nonexistent", "--batch", batch])
+            expectRefusal(outcome, naming: "--batch")
+        }
+
+        @Test("answers longer than the context are refused, not cut")
+        func answersLongerThanTheContextAreRefused() async throws {
+            let outcome = try await Program().run(["bench", "batch", "--model", Checkout.bundledModel, "--tokens", "500"])
+            expectRefusal(outcome, naming: "512")
+        }
+    }
+}
