@@ -143,8 +143,10 @@ extension InferenceEngine {
         let engine = scripted.engine
         var hurried = needs
         hurried.id = "hurried"
-        hurried.deadlineMilliseconds = 300
+        // Long enough to be parked before it, however busy the machine is.
+        hurried.deadlineMilliseconds = 3000
         let patient = Task { try await engine.finished(needs).summary }
+        #expect(await eventually { await engine.stalls.now == 1 })
         let error = await engine.refusal(hurried)
         #expect(error?.code == .expertsLost)
         #expect(error?.reason.contains("expert \(expert.expert)") == true)
