@@ -32,7 +32,7 @@ extension Commands {
         @Test("sizes that cannot be meant are refused", arguments: ["0", "1,1", "x", "1,,2"])
         func sizesThatCannotBeMeantAreRefused(batch: String) async throws {
             let outcome = try await Program().run(["bench", "batch", "--model", "/nonexistent", "--batch", batch])
-            expectRefusal(outcome, naming: "--batch")
+            expectRefusal(outcome, naming: "--batch", usage: true)
         }
 
         @Test("answers longer than the context are refused, not cut")

@@ -35,9 +35,6 @@ struct CoordinatorCommand: AsyncParsableCommand {
     @Option(name: .customLong("drain-timeout"), help: ArgumentHelp("When asked to stop: seconds to finish the requests that are there.", valueName: "seconds"))
     var drainTimeout = 30.0
 
-    @Option(help: ArgumentHelp("Batches that take turns: while one waits for experts, another computes.", valueName: "n"))
-    var lanes = 1
-
     @OptionGroup var dispatch: DispatchOptions
 
     @Option(help: ArgumentHelp("Batches that take turns: while one waits for experts, another computes.", valueName: "n"))
