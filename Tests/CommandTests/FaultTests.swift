@@ -7,15 +7,15 @@ extension Commands {
     struct AccidentsUnderLoad {
         private static let scenarios = (FaultScenario.workers + FaultScenario.coordinator).filter { scenario in
             [
-                "KILL while computing", "KILL while replying, after the reply", "reply of wrong shape", "NaN reply", "duplicate reply",
-                "KILL two of three replicas at once", "coordinator: second start on its port", "coordinator: KILL, restart on the same port",
+                "KILL while computing", "NaN reply", "duplicate reply", "KILL two of three replicas at once",
+                "coordinator: second start on its port",
             ].contains(scenario.name)
         }
 
         @Test("no accident makes a request fail or changes a token")
         func noAccidentMakesARequestFailOrChangesA() async throws {
-            #expect(Self.scenarios.count == 8)
-            let bench = FaultBench(questions: try Question.mixture(8, tokens: 40), requestsAfter: 8)
+            #expect(Self.scenarios.count == 5)
+            let bench = FaultBench(questions: try Question.mixture(6, tokens: 24), requestsAfter: 4)
             let undisturbed = try await bench.undisturbed()
             for scenario in Self.scenarios {
                 let outcome = try await bench.run(scenario, undisturbed)

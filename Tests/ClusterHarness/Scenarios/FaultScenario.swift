@@ -92,7 +92,7 @@ package struct FaultBench: Sendable {
     /// - Throws: `HarnessError` when a request fails or equal questions get different answers.
     package func undisturbed() async throws -> UndisturbedRun {
         let site = try await site([nil])
-        let load = try await SteadyLoad(questions, at: site.cluster.serving, askers: askers, most: max(2 * questions.count, 48))
+        let load = try await SteadyLoad(questions, at: site.cluster.serving, askers: askers, most: max(2 * questions.count, 4 * askers))
         let outcome = await load.finish()
         if let failed = outcome.failed.first { throw HarnessError("without an accident a request failed: \(failed.failure ?? "")") }
         var expected: [Int: [Int]] = [:]
