@@ -45,7 +45,7 @@ struct StatusReport {
 
     private var experts: TextTable {
         var table = TextTable([
-            "expert", "replicas", "rows done", "rows/s", "waiting tiles", "outstanding rows", "round trip p50", "p99 ms", "compute p50", "p99 ms",
+            "expert", "replicas", "rows done", "rows/s", "waiting tiles", "outstanding rows", "trip p50 ms", "trip p99 ms", "compute p50 ms", "compute p99 ms",
         ])
         for expert in status.experts {
             table.add([

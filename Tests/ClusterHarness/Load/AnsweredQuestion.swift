@@ -15,6 +15,15 @@ package struct AnsweredQuestion: Sendable {
     /// Rows by expert, as workers told.
     package var rows: [Int: Int] = [:]
     package var degraded = false
+
+    package init(question: Int, asked: Duration, ended: Duration = .zero, tokens: [Int] = [], longestSilence: Duration = .zero, failure: String? = nil) {
+        self.question = question
+        self.asked = asked
+        self.ended = ended
+        self.tokens = tokens
+        self.longestSilence = longestSilence
+        self.failure = failure
+    }
 }
 
 /// How a load went.
@@ -22,6 +31,11 @@ package struct LoadOutcome: Sendable {
     package var answers: [AnsweredQuestion]
     /// From its begin to its end.
     package var lasted: Duration
+
+    package init(answers: [AnsweredQuestion], lasted: Duration) {
+        self.answers = answers
+        self.lasted = lasted
+    }
 
     package var failed: [AnsweredQuestion] { answers.filter { $0.failure != nil } }
 

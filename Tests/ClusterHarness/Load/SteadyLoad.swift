@@ -81,7 +81,7 @@ package final class SteadyLoad: Sendable {
     private func ask(_ number: Int) async -> AnsweredQuestion {
         let question = number % questions.count
         let asked = ContinuousClock.now
-        var answer = AnsweredQuestion(question: question, asked: start.duration(to: asked), ended: .zero, tokens: [], longestSilence: .zero)
+        var answer = AnsweredQuestion(question: question, asked: start.duration(to: asked))
         var last = asked
         var isDone = false
         func heard() {
