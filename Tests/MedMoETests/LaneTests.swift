@@ -187,7 +187,7 @@ extension InferenceEngine {
 
     @Test func overloadUntilTheDeadlineIsRefusedWithAdviceToAskAgain() async throws {
         var request = try ModelFixture.stableLM.request(0)
-        request.deadlineMilliseconds = 400
+        request.deadlineMilliseconds = 3000
         let scripted = try await ScriptedEngine(script: .init(overloaded: .max))
         let error = await scripted.engine.refusal(request)
         #expect(error?.code == .overloaded)

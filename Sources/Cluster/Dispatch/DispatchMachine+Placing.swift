@@ -18,20 +18,25 @@ extension DispatchMachine {
         return send(id, to: best, now: now)
     }
 
-    /// Of the workers that hold the expert and have credit left, the one that will probably be finished first; when that is
-    /// about the same, the one with fewest rows so far. A stuck one only when there is no other.
+    /// Of the workers that hold the expert and have credit left: of those that will be finished first, or nearly so, the one
+    /// that had least to do lately. So replicas share the work by the time that it takes them, not by rows, and none is
+    /// forgotten because another was measured a little faster. A stuck one only when there is no other.
     func best(for id: UInt64, now: Moment) -> PlacementRank? {
         guard let state = tiles[id], let ticket = tickets[state.ticket], ticket.deadline > now else { return nil }
         let rows = state.tile.rowCount
         let able = candidates(for: state.tile).compactMap { workers[$0] }
         // What others take is the best guess for a worker that was not timed yet.
         let usual = able.compactMap { $0.times.seconds(rows: rows, now: now) }.min() ?? ServiceTimes.guess(rows: rows)
-        return able.compactMap { worker in
+        let ready: [PlacementRank] = able.compactMap { worker in
             guard worker.owed[id] == nil, !state.refusedBy.contains(worker.incarnation), !worker.isPaused(now: now),
                 worker.owedBytes == 0 || worker.owedBytes + state.byteCount <= configuration.creditBytes
             else { return nil }
             return PlacementRank(worker, estimate: worker.times.seconds(rows: rows, now: now) ?? usual, now: now)
-        }.min()
+        }
+        let answering = ready.filter { !$0.isStuck }
+        let choices = answering.isEmpty ? ready : answering
+        guard let soonest = choices.map(\.finish).min() else { return nil }
+        return choices.filter { $0.finish <= soonest * PlacementRank.nearlyAsSoon }.min()
     }
 
     /// Sends a tile to a worker that was chosen for it.
@@ -50,6 +55,7 @@ extension DispatchMachine {
                 attempt: attempt, expert: state.tile.address.expert, rows: state.tile.rowCount, bytes: state.byteCount,
                 deadline: ticket.deadline, sent: now, estimate: choice.estimate, expected: choice.finish,
                 lateAt: now + hedging.delay(expected: choice.finish, now: now)))
+        workers[choice.identity]?.recentWork.add(choice.estimate, now: now)
         workers[choice.identity]?.lastSent = now
         counters.tilesSent += 1
         hedging.earn()
@@ -68,17 +74,18 @@ extension DispatchMachine {
     }
 }
 
-/// How well a worker suits a tile: the smallest is the best.
+/// How well a worker suits a tile: among those that are finished equally soon, the smallest is the best.
 struct PlacementRank: Comparable {
+    /// Times that differ by less count as the same. Less than two, or of two idle workers one would get two tiles at once.
+    static let nearlyAsSoon = 1.5
+
     let identity: PeerIdentity
     /// Seconds that it takes for the tile alone.
     let estimate: Double
     /// Seconds until it has answered the tile.
     let finish: Double
-    private let isStuck: Bool
-    /// Times that differ by less than a quarter count as the same: their difference is noise.
-    private let finishClass: Int
-    private let rowsGiven: Int
+    let isStuck: Bool
+    private let recentSeconds: Double
     private let name: String
     private let epoch: UInt64
 
@@ -87,15 +94,32 @@ struct PlacementRank: Comparable {
         self.estimate = estimate
         finish = worker.backlog(now: now) + estimate
         isStuck = worker.isStuck
-        finishClass = Int((log(max(1e-6, finish)) / log(1.25)).rounded(.down))
-        rowsGiven = worker.rowsGiven
+        recentSeconds = worker.recentWork.seconds(now: now)
         name = worker.name
         epoch = worker.epoch
     }
 
     static func < (a: PlacementRank, b: PlacementRank) -> Bool {
-        if a.isStuck != b.isStuck { return b.isStuck }
-        return (a.finishClass, a.rowsGiven, a.name, a.epoch) < (b.finishClass, b.rowsGiven, b.name, b.epoch)
+        (a.recentSeconds, a.name, a.epoch) < (b.recentSeconds, b.name, b.epoch)
+    }
+}
+
+/// Seconds of work that a worker was given lately; what is older counts less and less.
+struct RecentWork: Sendable {
+    /// After this time work counts a third.
+    private static let memory = 2.0
+
+    private var total = 0.0
+    private var updated: Moment?
+
+    mutating func add(_ seconds: Double, now: Moment) {
+        total = self.seconds(now: now) + seconds
+        updated = now
+    }
+
+    func seconds(now: Moment) -> Double {
+        guard let updated else { return 0 }
+        return total * exp(-max(0, updated.duration(to: now).inSeconds) / Self.memory)
     }
 }
 

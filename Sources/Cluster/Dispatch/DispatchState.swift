@@ -34,8 +34,7 @@ struct WorkerSession {
     var times = ServiceTimes()
     var tilesDone: UInt64 = 0
     var rowsDone: UInt64 = 0
-    /// Rows ever given to it, to take turns.
-    var rowsGiven = 0
+    var recentWork = RecentWork()
     var rate = RateMeter()
     var assignments: Set<AssignmentID> = []
 
@@ -47,7 +46,6 @@ struct WorkerSession {
         owedRows += tile.rows
         owedBytes += tile.bytes
         owedSeconds += tile.estimate
-        rowsGiven += tile.rows
     }
 
     mutating func settle(_ id: UInt64) -> OwedTile? {
