@@ -30,6 +30,7 @@ struct MedMoECommand: AsyncParsableCommand {
 
     static func main() async {
         ProcessEnvironment.prepare()
+        ProcessEnvironment.skipLibrariesAtExit()
         await main(nil)
     }
 }

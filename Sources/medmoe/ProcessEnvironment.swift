@@ -14,6 +14,16 @@ enum ProcessEnvironment {
         return result
     }
 
+    /// Lets the process end without the exit handlers of the matrix libraries: they free what a compute thread that is still
+    /// busy (a signal came in the middle of a tile) goes on using. What is buffered is written first.
+    static func skipLibrariesAtExit() {
+        on_exit(
+            { status, _ in
+                fflush(nil)
+                _exit(status)
+            }, nil)
+    }
+
     /// Starts this program again with the corrected environment when it was started with another. Returns when nothing
     /// had to change, or when the system refuses: then it is merely slower.
     static func prepare() {

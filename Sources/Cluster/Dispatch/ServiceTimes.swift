@@ -5,15 +5,18 @@
 struct ServiceTimes: Sendable {
     private struct Estimate {
         var seconds: Double
+        var samples: Int
         var updated: Moment
     }
 
     /// An estimate that nothing confirmed for so long is forgotten: a worker that was slow gets another chance.
-    static let memory: Duration = .seconds(10)
+    static let memory: Duration = .seconds(5)
+    /// Fewer samples say nothing: the first tiles for an expert wait for its weights to come from the disk.
+    static let fewest = 4
     /// Share of a new sample in the average.
-    private static let weight = 0.25
+    private static let weight = 0.1
     /// One sample moves an estimate at most as one of this many times its value: one hiccup is not a habit.
-    private static let mostSurprise = 8.0
+    private static let mostSurprise = 4.0
 
     private var classes: [Estimate?] = Array(repeating: nil, count: 9)
 
@@ -23,9 +26,11 @@ struct ServiceTimes: Sendable {
         let place = Self.sizeClass(rows)
         if let old = classes[place], old.updated + Self.memory > now {
             let sample = min(seconds, old.seconds * Self.mostSurprise)
-            classes[place] = Estimate(seconds: old.seconds + Self.weight * (sample - old.seconds), updated: now)
+            // Of the first few the shortest counts: a cold start is not a habit either.
+            let next = old.samples < Self.fewest ? min(old.seconds, seconds) : old.seconds + Self.weight * (sample - old.seconds)
+            classes[place] = Estimate(seconds: next, samples: old.samples + 1, updated: now)
         } else {
-            classes[place] = Estimate(seconds: seconds, updated: now)
+            classes[place] = Estimate(seconds: seconds, samples: 1, updated: now)
         }
     }
 
@@ -42,7 +47,9 @@ struct ServiceTimes: Sendable {
 
     /// The estimate of one size class.
     func known(_ place: Int, now: Moment) -> Double? {
-        guard classes.indices.contains(place), let estimate = classes[place], estimate.updated + Self.memory > now else { return nil }
+        guard classes.indices.contains(place), let estimate = classes[place], estimate.samples >= Self.fewest,
+            estimate.updated + Self.memory > now
+        else { return nil }
         return estimate.seconds
     }
 
