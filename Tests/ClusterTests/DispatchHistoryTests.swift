@@ -226,6 +226,7 @@ private struct History {
     }
 
     mutating func check(_ machine: DispatchMachine) {
+        if let earliest = machine.earliestWake, machine.nextWake.map({ $0 > earliest }) ?? true { problems.append("a tick would come too late") }
         for worker in machine.workers.values {
             if worker.owedBytes > max(machine.configuration.creditBytes, 3 * 16) { problems.append("credit: \(worker.owedBytes) bytes") }
             if worker.owedBytes != worker.owed.values.reduce(0, { $0 + $1.bytes }) { problems.append("bytes do not add up") }

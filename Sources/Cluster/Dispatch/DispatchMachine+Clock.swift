@@ -24,10 +24,16 @@ extension DispatchMachine {
             helpOut(session.identity, now: now)
         }
         giveUpOnMissingExperts(now: now)
+        nextWake = earliestWake
     }
 
-    /// When `tick` must come next. Overdue replies need no time of their own: who owes one is probed anyway.
-    public var nextWake: Moment? {
+    /// Something will want a tick then.
+    mutating func wake(at moment: Moment) { nextWake = nextWake.map { min($0, moment) } ?? moment }
+
+    /// When something wants a tick first. Overdue replies need no time of their own: who owes one is probed anyway.
+    ///
+    /// Looks at everything, so it is asked for once per tick; in between, `wake(at:)` brings `nextWake` forward.
+    var earliestWake: Moment? {
         var next: Moment?
         func consider(_ moment: Moment) { next = next.map { min($0, moment) } ?? moment }
         for session in workers.values {
@@ -44,10 +50,11 @@ extension DispatchMachine {
     /// Silence that makes a worker lost.
     private var silence: Duration { configuration.beat * configuration.liveness }
 
-    /// Who owes a reply is probed, so that its death is noticed by a failing send; others get beats.
+    /// Who owes a reply is probed, so that its death is noticed by a failing send; others get beats. A little early rather than in
+    /// a tick of its own: hundreds of workers want few ticks.
     private mutating func keepInTouch(_ session: WorkerSession, now: Moment) {
         let interval = session.owed.isEmpty ? configuration.beat : configuration.probe
-        guard session.lastSent + interval <= now else { return }
+        guard session.lastSent + interval <= now + interval / 4 else { return }
         workers[session.identity]?.lastSent = now
         directives.append(.send(session.identity, session.owed.isEmpty ? .beat : .probe))
     }

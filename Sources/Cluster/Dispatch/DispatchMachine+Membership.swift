@@ -21,6 +21,7 @@ extension DispatchMachine {
             lastHeard: now, lastSent: now)
         workers[peer] = session
         holders.insert(session)
+        wake(at: now + configuration.beat)
         reviewCoverage(of: session.holdings.keys, now: now)
         counters.workersWelcomed += 1
         directives.append(.note(.info("worker '\(hello.name)' (\(hello.incarnation)) joined with \(hello.holdings.count) experts")))

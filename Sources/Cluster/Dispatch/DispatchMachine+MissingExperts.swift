@@ -49,10 +49,17 @@ extension DispatchMachine {
             if !holders.of(address).isEmpty {
                 uncoveredSince[address] = nil
                 givenUp.remove(address)
-            } else if uncoveredSince[address] == nil, configuration.required.isEmpty || configuration.required.contains(address) {
-                uncoveredSince[address] = now
+            } else if configuration.required.isEmpty || configuration.required.contains(address) {
+                beginMissing(address, now: now)
             }
         }
+    }
+
+    /// Nobody holds an expert, from now on if not before.
+    mutating func beginMissing(_ address: ExpertAddress, now: Moment) {
+        guard uncoveredSince[address] == nil else { return }
+        uncoveredSince[address] = now
+        wake(at: now + configuration.patience)
     }
 }
 

@@ -47,6 +47,8 @@ extension DispatchMachine {
             let payload = try? Payload(state.tile.rows)
         else { return false }
         let attempt = state.attempts + 1
+        let lateAt = now + hedging.delay(expected: choice.finish, now: now)
+        wake(at: min(lateAt, now + configuration.probe))
         tiles[id]?.attempts = attempt
         tiles[id]?.carriers[choice.identity] = attempt
         workers[choice.identity]?.owe(
@@ -54,7 +56,7 @@ extension DispatchMachine {
             OwedTile(
                 attempt: attempt, expert: state.tile.address.expert, rows: state.tile.rowCount, bytes: state.byteCount,
                 deadline: ticket.deadline, sent: now, estimate: choice.estimate, expected: choice.finish,
-                lateAt: now + hedging.delay(expected: choice.finish, now: now)))
+                lateAt: lateAt))
         workers[choice.identity]?.recentWork.add(choice.estimate, now: now)
         workers[choice.identity]?.lastSent = now
         counters.tilesSent += 1

@@ -86,6 +86,7 @@ extension DispatchMachine {
         case .queueFull, .expired, .forgotten:
             // No fault of the tile. It may go there again, but not at once.
             workers[peer]?.pausedUntil = soon
+            wake(at: soon)
         case .leaving: markLeaving(peer, now: now)
         case .notHeld:
             // It dropped the expert while the tile was on its way; what it said before no longer holds.
@@ -105,6 +106,7 @@ extension DispatchMachine {
         if faults >= 3 {
             let end = now + min(configuration.longestQuarantine, configuration.probe * (1 << min(12, faults)))
             workers[session.identity]?.pausedUntil = end
+            wake(at: end)
         }
         release(id, from: session.identity, because: "worker '\(session.name)': \(reason)", isFault: true, now: now)
     }
@@ -117,6 +119,7 @@ extension DispatchMachine {
             // The one that was to help out is gone: somebody else may.
             workers[other]?.owed[id]?.isLate = false
             workers[other]?.owed[id]?.lateAt = now
+            wake(at: now)
         }
         placeAgain(id, because: reason, isFault: isFault, now: now)
     }

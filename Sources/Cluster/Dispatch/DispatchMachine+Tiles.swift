@@ -29,6 +29,7 @@ extension DispatchMachine {
         }
         ticket.missing = ticket.parts.count
         tickets[id] = ticket
+        wake(at: deadline)
         for part in ticket.parts where tiles[part] != nil {
             if !place(part, now: now) { wait(part, now: now) }
         }
@@ -89,7 +90,7 @@ extension DispatchMachine {
         queue.insert(id, at: queue.firstIndex { $0 > id } ?? queue.endIndex)
         waiting[address] = queue
         waitingCount += 1
-        if holders.of(address).isEmpty, uncoveredSince[address] == nil { uncoveredSince[address] = now }
+        if holders.of(address).isEmpty { beginMissing(address, now: now) }
     }
 
     mutating func stopWaiting(_ id: UInt64, _ address: ExpertAddress) {

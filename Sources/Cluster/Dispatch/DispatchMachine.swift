@@ -72,6 +72,8 @@ public struct DispatchMachine {
     var nextEpoch: UInt64
     var nextTile: UInt64
     var lastEvent: Moment?
+    /// When `tick` must come next, or a little earlier: what was to happen then may have become needless.
+    public internal(set) var nextWake: Moment?
     var directives: [Directive] = []
 
     public init(_ configuration: Configuration) {
