@@ -125,6 +125,8 @@ import Wire
         let whole = try tile(0, 0, rows: 23)
         #expect(numbers(results[0].rows) == numbers(whole.rows))
         #expect(results[0].shares.map(\.rows).reduce(0, +) == 23 && results[0].shares.count == 3)
+        // Who computed which rows, whatever came first.
+        #expect(results[0].shares.map(\.worker) == parts.filter { $0.1.expert == 0 }.compactMap { bench.machine.workers[$0.0]?.name })
         #expect(results[0].expertRows == 23 && results[1].shares.map(\.worker) == ["other"])
     }
 
