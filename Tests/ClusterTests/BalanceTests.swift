@@ -94,7 +94,7 @@ import Wire
         for _ in 0..<20 { times.record(rows: 4, seconds: 0.002, now: now) }
         times.record(rows: 4, seconds: 3, now: now)
         // Not so much that it gets nothing beside a replica that had none.
-        #expect(times.seconds(rows: 4, now: now) ?? 1 < 0.002 * PlacementRank.nearlyAsSoon)
+        #expect(times.seconds(rows: 4, now: now) ?? 1 < 0.002 * ReplicaRank.nearlyAsSoon)
     }
 
     @Test func unknownSizesAreJudgedByTheNearestKnownOne() throws {

@@ -31,7 +31,8 @@ import Wire
     }
 
     @Test func otherWeightsThanTheModelsEndTheSession() throws {
-        var bench = DispatchBench(experts: all) { $0.expectedDigests = [first[0]: try! digest(first[0]), second[0]: try! digest(second[0])] }
+        let digests = try Dictionary(uniqueKeysWithValues: all.map { ($0, try digest($0)) })
+        var bench = DispatchBench(experts: all) { $0.expectedDigests = digests }
         let a = try bench.join("a", first)
         try announce(&bench, a, all, model: 9)
         #expect(bench.machine.workers.isEmpty)

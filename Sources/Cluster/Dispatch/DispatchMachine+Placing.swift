@@ -1,4 +1,3 @@
-import Foundation
 import MedMoE
 import Wire
 
@@ -21,28 +20,28 @@ extension DispatchMachine {
     /// Of the workers that hold the expert and have credit left: of those that will be finished first, or nearly so, the one
     /// that had least to do lately. So replicas share the work by the time that it takes them, not by rows, and none is
     /// forgotten because another was measured a little faster. A stuck one only when there is no other.
-    func best(for id: UInt64, now: Moment) -> PlacementRank? {
+    func best(for id: UInt64, now: Moment) -> ReplicaRank? {
         guard let state = tiles[id], let ticket = tickets[state.ticket], ticket.deadline > now else { return nil }
         let rows = state.tile.rowCount
         let able = candidates(for: state.tile).compactMap { workers[$0] }
         // What others take is the best guess for a worker that was not timed yet.
         let usual = able.compactMap { $0.times.seconds(rows: rows, now: now) }.min() ?? ServiceTimes.guess(rows: rows)
-        let ready: [PlacementRank] = able.compactMap { worker in
+        let ready: [ReplicaRank] = able.compactMap { worker in
             guard worker.owed[id] == nil, !state.refusedBy.contains(worker.incarnation), !worker.isPaused(now: now),
                 worker.owedBytes == 0 || worker.owedBytes + state.byteCount <= configuration.creditBytes
             else { return nil }
-            return PlacementRank(worker, estimate: worker.times.seconds(rows: rows, now: now) ?? usual, now: now)
+            return ReplicaRank(worker, estimate: worker.times.seconds(rows: rows, now: now) ?? usual, now: now)
         }
         let answering = ready.filter { !$0.isStuck }
         let choices = answering.isEmpty ? ready : answering
         guard let soonest = choices.map(\.finish).min() else { return nil }
-        return choices.filter { $0.finish <= soonest * PlacementRank.nearlyAsSoon }.min()
+        return choices.filter { $0.finish <= soonest * ReplicaRank.nearlyAsSoon }.min()
     }
 
     /// Sends a tile to a worker that was chosen for it.
     ///
     /// - Returns: false when its rows cannot be sent at all.
-    mutating func send(_ id: UInt64, to choice: PlacementRank, now: Moment) -> Bool {
+    mutating func send(_ id: UInt64, to choice: ReplicaRank, now: Moment) -> Bool {
         guard let state = tiles[id], let ticket = tickets[state.ticket], let session = workers[choice.identity],
             let payload = try? Payload(state.tile.rows)
         else { return false }
@@ -73,55 +72,6 @@ extension DispatchMachine {
                         factors: state.tile.factors, metaFactors: state.tile.metaFactors, metaOnly: state.tile.metaOnly,
                         payload: payload))))
         return true
-    }
-}
-
-/// How well a worker suits a tile: among those that are finished equally soon, the smallest is the best.
-struct PlacementRank: Comparable {
-    /// Times that differ by less count as the same. Less than two, or of two idle workers one would get two tiles at once.
-    static let nearlyAsSoon = 1.5
-
-    let identity: PeerIdentity
-    /// Seconds that it takes for the tile alone.
-    let estimate: Double
-    /// Seconds until it has answered the tile.
-    let finish: Double
-    let isStuck: Bool
-    private let recentSeconds: Double
-    private let name: String
-    private let epoch: UInt64
-
-    init(_ worker: WorkerSession, estimate: Double, now: Moment) {
-        identity = worker.identity
-        self.estimate = estimate
-        finish = worker.backlog(now: now) + estimate
-        isStuck = worker.isStuck
-        recentSeconds = worker.recentWork.seconds(now: now)
-        name = worker.name
-        epoch = worker.epoch
-    }
-
-    static func < (a: PlacementRank, b: PlacementRank) -> Bool {
-        (a.recentSeconds, a.name, a.epoch) < (b.recentSeconds, b.name, b.epoch)
-    }
-}
-
-/// Seconds of work that a worker was given lately; what is older counts less and less.
-struct RecentWork: Sendable {
-    /// After this time work counts a third.
-    private static let memory = 2.0
-
-    private var total = 0.0
-    private var updated: Moment?
-
-    mutating func add(_ seconds: Double, now: Moment) {
-        total = self.seconds(now: now) + seconds
-        updated = now
-    }
-
-    func seconds(now: Moment) -> Double {
-        guard let updated else { return 0 }
-        return total * exp(-max(0, updated.duration(to: now).inSeconds) / Self.memory)
     }
 }
 
