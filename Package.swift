@@ -38,10 +38,16 @@ let package = Package(
                 "Wire", "MedMoE", "Checkpoints", "Tensors", .product(name: "Logging", package: "swift-log"),
                 .product(name: "Histogram", package: "hdrhistogram-swift"),
             ]),
+        .target(name: "Plots"),
+        .target(
+            name: "Load",
+            dependencies: [
+                "Cluster", "Wire", "MedMoE", "Checkpoints", "Tensors", .product(name: "Histogram", package: "hdrhistogram-swift"),
+            ]),
         .executableTarget(
             name: "medmoe",
             dependencies: [
-                "Cluster", "Wire", "MedMoE", "Checkpoints", "Tensors",
+                "Load", "Plots", "Cluster", "Wire", "MedMoE", "Checkpoints", "Tensors",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ]),
@@ -50,7 +56,13 @@ let package = Package(
         // that the former do not cover (Variants), for the tests of several modules.
         .target(name: "ModelFixtures", path: "Tests/ModelFixtures", resources: [.copy("Models"), .copy("Variants")]),
         // Real processes of the program, loads for them and accidents that happen to them: for tests and for `faults`.
-        .target(name: "ClusterHarness", dependencies: ["Cluster", "Wire", "MedMoE"], path: "Tests/ClusterHarness"),
+        .target(name: "ClusterHarness", dependencies: ["CHosts", "Cluster", "Wire", "MedMoE"], path: "Tests/ClusterHarness"),
+        // What test hosts need of the kernel: tun devices, network namespaces.
+        .target(name: "CHosts", path: "Tests/CHosts"),
+        .executableTarget(
+            name: "hosts",
+            dependencies: ["ClusterHarness", "CHosts", .product(name: "ArgumentParser", package: "swift-argument-parser")],
+            path: "Tests/Hosts"),
         .executableTarget(
             name: "faults",
             dependencies: [
@@ -65,10 +77,13 @@ let package = Package(
         .testTarget(name: "LanguageTests", dependencies: ["Language"], resources: [.copy("Fixtures")]),
         .testTarget(name: "MedMoETests", dependencies: ["MedMoE", "ModelFixtures"]),
         .testTarget(name: "WireTests", dependencies: ["Wire"]),
+        .testTarget(name: "PlotsTests", dependencies: ["Plots"]),
+        .testTarget(name: "LoadTests", dependencies: ["Load"]),
+        .testTarget(name: "HostsTests", dependencies: ["hosts", "ClusterHarness"]),
         .testTarget(name: "ClusterTests", dependencies: ["Cluster"]),
         .testTarget(
             name: "CommandTests",
-            dependencies: ["medmoe", "faults", "ClusterHarness", "Cluster", "Checkpoints", "Tensors", "ModelFixtures"]),
+            dependencies: ["medmoe", "faults", "hosts", "ClusterHarness", "Cluster", "Checkpoints", "Tensors", "ModelFixtures"]),
     ],
     swiftLanguageModes: [.v6]
 )

@@ -25,8 +25,7 @@ struct ClusterAssignCommand: AsyncParsableCommand {
     @Option(help: ArgumentHelp("Experts to unload.", valueName: "list"))
     var drop: String?
 
-    @Option(help: ArgumentHelp("The coordinator's client address. Default: the one of this user on this machine.", valueName: "address"))
-    var coordinator: String?
+    @OptionGroup var coordinator: CoordinatorOptions
 
     func validate() throws {
         if add == nil, drop == nil { throw ValidationError("Give --add LIST or --drop LIST, or both.") }
@@ -34,19 +33,12 @@ struct ClusterAssignCommand: AsyncParsableCommand {
     }
 
     func run() async throws {
-        let endpoint = try coordinator.map { try Endpoint($0, for: .connect) } ?? CoordinatorEndpoint.standardClientEndpoint()
-        let client = try await CoordinatorClient.connect(to: endpoint)
-        let domains: [String]
-        let reply: AssignReply
-        do {
-            domains = try await client.status().domains
-            reply = try await client.assign(
+        let (reply, domains) = try await coordinator.withClient { client in
+            let domains = try await client.status().domains
+            let reply = try await client.assign(
                 worker: worker, add: experts("--add", add, domains), drop: experts("--drop", drop, domains))
-        } catch {
-            await client.close()
-            throw error
+            return (reply, domains)
         }
-        await client.close()
         if let failure = reply.failure { throw AssignmentError("worker '\(worker)' did not change what it holds: \(failure)") }
         let held = reply.experts.map { domains.indices.contains($0) ? "\($0) \(domains[$0])" : "\($0)" }
         Terminal.write("\(worker) holds \(held.joined(separator: ", "))\n")

@@ -21,8 +21,7 @@ struct SourceOptions: ParsableArguments {
     @Option(help: ArgumentHelp("With --model: start this many expert workers on this machine, and end them afterwards.", valueName: "n"))
     var workers: Int?
 
-    @Option(help: ArgumentHelp("A running coordinator's client address, tcp://HOST:PORT or ipc://PATH. Default without --model: the one of this user on this machine.", valueName: "address"))
-    var coordinator: String?
+    @OptionGroup var coordinator: CoordinatorOptions
 
     @Option(name: .customLong("worker-model"), help: ArgumentHelp("With --workers: folder that worker number N loads, given once per worker in order, when --model is a coordinator's part.", valueName: "dir"))
     var workerFolders: [String] = []
@@ -35,7 +34,7 @@ struct SourceOptions: ParsableArguments {
     @OptionGroup var compute: ComputeOptions
 
     func validate() throws {
-        if modelFolder != nil, coordinator != nil { throw ValidationError("Give either --model DIR or --coordinator ADDRESS.") }
+        if modelFolder != nil, coordinator.coordinator != nil { throw ValidationError("Give either --model DIR or --coordinator ADDRESS.") }
         if let workers {
             guard modelFolder != nil else { throw ValidationError("--workers needs --model DIR.") }
             guard (1...256).contains(workers) else { throw ValidationError("--workers is \(workers); expected 1 to 256") }
@@ -107,20 +106,10 @@ struct SourceOptions: ParsableArguments {
     }
 
     private func remote(_ body: (Answerer) async throws -> Void) async throws {
-        let client = try await CoordinatorClient.connect(to: clientEndpoint())
-        do {
+        try await coordinator.withClient { client in
             // Nobody there at all is said at once; whoever was there once may come back.
             let domains = try await client.status().domains
             try await body(Answerer(engine: noRetry ? client : RetryingEngine(client), domains: domains))
-        } catch {
-            await client.close()
-            throw error
         }
-        await client.close()
-    }
-
-    private func clientEndpoint() throws -> Endpoint {
-        if let coordinator { return try Endpoint(coordinator, for: .connect) }
-        return try CoordinatorEndpoint.standardClientEndpoint()
     }
 }

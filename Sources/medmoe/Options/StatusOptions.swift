@@ -5,8 +5,7 @@ import Wire
 
 /// How the state of a coordinator is shown, for `medmoe cluster status` and its shorthand `medmoe status`.
 struct StatusOptions: ParsableArguments {
-    @Option(help: ArgumentHelp("The coordinator's client address. Default: the one of this user on this machine.", valueName: "address"))
-    var coordinator: String?
+    @OptionGroup var coordinator: CoordinatorOptions
 
     @Flag(help: "Show it again every second, until Ctrl-C.")
     var watch = false
@@ -15,20 +14,14 @@ struct StatusOptions: ParsableArguments {
     var json = false
 
     func show() async throws {
-        let endpoint = try coordinator.map { try Endpoint($0, for: .connect) } ?? CoordinatorEndpoint.standardClientEndpoint()
-        let client = try await CoordinatorClient.connect(to: endpoint)
-        do {
+        try await coordinator.withClient { client in
             if watch {
                 try await TerminationSignal.cancelling { try await repeatedly(client) }
             } else {
                 let report = StatusReport(try await client.status())
                 Terminal.write(json ? try report.json(pretty: true) + "\n" : report.text + "\n")
             }
-        } catch {
-            await client.close()
-            throw error
         }
-        await client.close()
     }
 
     private func repeatedly(_ client: CoordinatorClient) async throws {
