@@ -40,5 +40,33 @@ extension Commands {
             let outcome = try await Program().run(["bench", "batch", "--model", Checkout.bundledModel, "--tokens", "500"])
             expectRefusal(outcome, naming: "512")
         }
+
+        private struct Traffic: Decodable {
+            struct Line: Decodable {
+                var phase: String
+                var batch, tokens: Int
+                var messages, least_messages, bytes, least_bytes: Double
+            }
+            var lines: [Line]
+            var width, mixture_layers, top_k: Int
+        }
+
+        @Test("a token that is decoded alone costs one message and one row there and back for each mixture layer, and little more")
+        func aTokenDecodedAloneCostsOneMessageThereAndBack() async throws {
+            let outcome = try await Program().succeed([
+                "bench", "traffic", "--model", Checkout.bundledModel, "--workers", "2", "--batch", "1,3", "--prompt", "40", "--tokens", "5", "--json",
+            ])
+            let report = try JSONDecoder().decode(Traffic.self, from: Data(outcome.output.utf8))
+            #expect(report.lines.map(\.phase) == ["prefill", "decode", "prefill", "decode"])
+            let rows = Double(2 * report.mixture_layers * report.top_k * report.width * 4)
+            for line in report.lines {
+                #expect(line.tokens == line.batch * (line.phase == "prefill" ? 40 : 4))
+                #expect(line.least_bytes == rows)
+                #expect(line.bytes > rows && line.bytes < 1.1 * rows, "\(line)")
+                #expect(line.messages >= line.least_messages && line.least_messages > 0, "\(line)")
+            }
+            let alone = try #require(report.lines.first { $0.phase == "decode" && $0.batch == 1 })
+            #expect(alone.messages == Double(2 * report.mixture_layers) && alone.least_messages == alone.messages)
+        }
     }
 }

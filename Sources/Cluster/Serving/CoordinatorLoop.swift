@@ -35,6 +35,7 @@ final class CoordinatorLoop: SocketLoopBody {
     private var drainers: [CheckedContinuation<Void, Never>] = []
     private var hasDrained = false
     private var garbage = GarbageLog()
+    private var traffic = WorkerTraffic()
     private var saidGoodbye = false
 
     init(
@@ -93,7 +94,9 @@ final class CoordinatorLoop: SocketLoopBody {
             case .message(let message, let peer?):
                 do {
                     if isWorkers {
-                        handle(DispatchMachine.Event.message(peer, try WorkerMessage(decoding: message)))
+                        let decoded = try WorkerMessage(decoding: message)
+                        traffic.received(decoded, WorkerTraffic.Flow(message))
+                        handle(DispatchMachine.Event.message(peer, decoded))
                     } else {
                         handle(ClientSessions.Event.message(peer, try ClientMessage(decoding: message)))
                     }
@@ -167,7 +170,11 @@ final class CoordinatorLoop: SocketLoopBody {
     /// Anything but "sent" means that the worker cannot be counted on.
     private func send(_ message: CoordinatorMessage, to peer: PeerIdentity) -> Bool {
         do {
-            return workerPort.send(try message.encoded(), to: peer) == .sent
+            let frames = try message.encoded()
+            let flow = WorkerTraffic.Flow(frames)
+            guard workerPort.send(frames, to: peer) == .sent else { return false }
+            traffic.sent(message, flow)
+            return true
         } catch {
             logger.error("a message to worker \(peer) cannot be sent: \(error)")
             return false
@@ -220,7 +227,7 @@ final class CoordinatorLoop: SocketLoopBody {
         ClusterStatus(
             coordinator: dispatch.configuration.coordinator, dispatch: dispatch.status(now: .now),
             runningRequests: clients.load.running, waitingRequests: clients.load.waiting, isDraining: clients.isDraining,
-            clients: clients.counters,
+            clients: clients.counters, traffic: traffic,
             domains: domains, modelDigest: modelDigest)
     }
 

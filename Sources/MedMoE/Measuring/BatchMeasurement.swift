@@ -7,20 +7,18 @@ public struct BatchMeasurement: Sendable {
     private let words: [String]
     private let promptTokens: Int
 
-    /// Tokens of each prompt.
-    private static let promptLength = 32
-
     /// - Parameters:
     ///   - engine: one that ignores the end token, so that every answer has the same length.
     ///   - tokens: length of an answer.
+    ///   - promptTokens: length of a prompt.
     /// - Throws: `AnswerError` when prompt and answer do not fit the context.
-    public init(_ engine: InferenceEngine, tokens: Int) throws {
+    public init(_ engine: InferenceEngine, tokens: Int, promptTokens: Int = 32) throws {
         self.engine = engine
         self.tokens = tokens
         // Words that are one token each make prompts of one length with different contents, which go to different experts.
         words = ["a", "b", "c", "d", "e", "f", "g", "h", "i", "l", "m", "n", "o", "p", "r", "s", "t", "u", "v", "w"]
             .filter { engine.model.tokenizer.encode(" " + $0).count == 1 }
-        promptTokens = Self.promptLength
+        self.promptTokens = promptTokens
         let context = engine.model.configuration.contextLength
         guard promptTokens + tokens <= context else {
             throw AnswerError(
@@ -41,15 +39,23 @@ public struct BatchMeasurement: Sendable {
     /// - Returns: tokens per second while all of them were decoding.
     /// - Throws: `AnswerError` when answers are too short for all of them to decode at the same time, or one has another length.
     public func tokensPerSecond(batch: Int) async throws -> Double {
-        let times = try await withThrowingTaskGroup(of: [ContinuousClock.Instant].self) { group in
-            for index in 0..<batch { group.addTask { try await tokenTimes(index) } }
-            return try await group.reduce(into: []) { $0.append($1) }
-        }
+        let times = try await answer(batch: batch)
         guard let start = times.compactMap(\.first).max(), let end = times.compactMap(\.last).min(), start < end else {
             throw AnswerError(.invalidRequest, "answers of \(tokens) tokens never decode \(batch) at a time: take more tokens")
         }
         let counted = times.joined().count { $0 > start && $0 <= end }
         return Double(counted) * 1000 / start.milliseconds(to: end)
+    }
+
+    /// Answers `batch` requests at the same time.
+    ///
+    /// - Returns: when each token came, by request.
+    @discardableResult
+    public func answer(batch: Int) async throws -> [[ContinuousClock.Instant]] {
+        try await withThrowingTaskGroup(of: [ContinuousClock.Instant].self) { group in
+            for index in 0..<batch { group.addTask { try await tokenTimes(index) } }
+            return try await group.reduce(into: []) { $0.append($1) }
+        }
     }
 
     private func tokenTimes(_ index: Int) async throws -> [ContinuousClock.Instant] {

@@ -2,7 +2,6 @@ import ArgumentParser
 import Checkpoints
 import Cluster
 import Foundation
-import Logging
 import MedMoE
 import Tensors
 
@@ -21,6 +20,10 @@ struct BenchBatchCommand: AsyncParsableCommand {
 
               medmoe bench batch --model cluster/models/medmoe-tiny --batch 1,4,16
               medmoe bench batch --model DIR --workers 2 --lanes 1,2
+
+            With --network-delay everything is measured also with so much delay added to every message to experts and back. \
+            Alone, a request would wait for it once in each mixture layer of each token; "hidden" is the part of that time in \
+            which other requests of the batch moved on.
             """)
 
     @Option(name: .customLong("model"), help: ArgumentHelp("Folder of the checkpoint.", valueName: "dir"))
@@ -38,6 +41,9 @@ struct BenchBatchCommand: AsyncParsableCommand {
     @Option(help: ArgumentHelp("Tokens of each answer.", valueName: "n"))
     var tokens = 64
 
+    @Option(name: .customLong("network-delay"), help: ArgumentHelp("Milliseconds added each way.", valueName: "ms"))
+    var networkDelay: Double?
+
     @Option(name: .customLong("repeat"), help: ArgumentHelp("Measurements of each figure.", valueName: "n"))
     var repeats = 5
 
@@ -48,63 +54,46 @@ struct BenchBatchCommand: AsyncParsableCommand {
     @OptionGroup var compute: ComputeOptions
 
     func validate() throws {
-        _ = try Self.numbers(batch, "--batch", 1...1024)
-        _ = try Self.numbers(lanes, "--lanes", 1...16)
+        _ = try NumberList.parse(batch, "--batch", 1...1024)
+        _ = try NumberList.parse(lanes, "--lanes", 1...16)
         if !(2...100_000).contains(tokens) { throw ValidationError("--tokens is \(tokens); expected 2 to 100000") }
         if !(1...1000).contains(repeats) { throw ValidationError("--repeat is \(repeats); expected 1 to 1000") }
-        if let workers, !(1...256).contains(workers) { throw ValidationError("--workers is \(workers); expected 1 to 256") }
-    }
-
-    private static func numbers(_ list: String, _ option: String, _ range: ClosedRange<Int>) throws -> [Int] {
-        let numbers = list.split(separator: ",", omittingEmptySubsequences: false).map { Int($0.trimmingCharacters(in: .whitespaces)) }
-        let valid = numbers.compactMap(\.self).filter(range.contains)
-        guard valid.count == numbers.count, Set(valid).count == valid.count else {
-            throw ValidationError("\(option) is \"\(list)\"; expected different numbers from \(range.lowerBound) to \(range.upperBound), separated by commas")
+        if let networkDelay, !(networkDelay > 0 && networkDelay <= 10_000) {
+            throw ValidationError("--network-delay is \(networkDelay); expected more than 0 and at most 10000 milliseconds")
         }
-        return valid
+        if let workers, !(1...256).contains(workers) { throw ValidationError("--workers is \(workers); expected 1 to 256") }
     }
 
     func run() async throws {
         let folder = try model.folder(modelFolder)
         let loaded = try model.load(folder)
         if let workers {
-            try await withWorkers(workers, model: loaded) { dispatch in try await measure(folder, loaded) { _ in dispatch } }
+            try await LocalCluster(modelFolder: modelFolder, workers: workers, compute: compute).run(loaded) { endpoint in
+                let dispatch = endpoint.dispatch
+                try await measure(folder, loaded) { _ in dispatch }
+            }
         } else {
             let bank = try naming(folder) { try ExpertBank(source: folder.model, configuration: loaded.configuration) }
             try await measure(folder, loaded) { LocalExpertDispatch(bank: bank, context: $0) }
         }
     }
 
-    private func withWorkers(
-        _ count: Int, model loaded: MedMoEModel, _ body: @escaping @Sendable (any ExpertDispatch) async throws -> Void
-    ) async throws {
-        let plans = LocalWorkers.deal(experts: loaded.configuration.mixture?.expertCount ?? 0, workers: count)
-        let arguments = ["--model", modelFolder, "--threads", "\(compute.threadCount(sharedBy: count))", "--gemm", compute.gemm.rawValue, "--log-level", "warning"]
-        let fleet = try LocalWorkers(plans.map { .init(name: $0.name, experts: $0.experts, arguments: arguments) })
-        defer { fleet.stop() }
-        var logger = Logger(label: "medmoe.coordinator")
-        logger.logLevel = .warning
-        let endpoint = try await CoordinatorEndpoint.start(.init(model: loaded, listen: [fleet.endpoint]), logger: logger)
-        let dispatch = endpoint.dispatch
-        do {
-            try await fleet.guarding { try await TerminationSignal.cancelling { try await body(dispatch) } }
-        } catch {
-            await endpoint.stop()
-            throw error
-        }
-        await endpoint.stop()
-    }
-
     private func measure(
         _ folder: CheckpointFolder, _ loaded: MedMoEModel, dispatch: @escaping InferenceEngine.DispatchFactory
     ) async throws {
-        let batches = try Self.numbers(batch, "--batch", 1...1024)
-        let subjects = try Self.numbers(lanes, "--lanes", 1...16).map { lanes in
-            var options = EngineOptions(
-                gemm: compute.gemm, threads: compute.threadCount(), maximumRunning: batches.max() ?? 1, lanes: lanes)
-            options.ignoresEndToken = true
-            let engine = InferenceEngine(model: loaded, options: options, dispatch: dispatch)
-            return (lanes: lanes, measurement: try BatchMeasurement(engine, tokens: tokens))
+        let batches = try NumberList.parse(batch, "--batch", 1...1024)
+        let delays = [0] + (networkDelay.map { [$0] } ?? [])
+        let subjects = try NumberList.parse(lanes, "--lanes", 1...16).flatMap { lanes in
+            try delays.map { delay in
+                var options = EngineOptions(
+                    gemm: compute.gemm, threads: compute.threadCount(), maximumRunning: batches.max() ?? 1, lanes: lanes)
+                options.ignoresEndToken = true
+                let engine = InferenceEngine(model: loaded, options: options) { context in
+                    let base = try dispatch(context)
+                    return delay > 0 ? DelayedDispatch(base, oneWay: .seconds(delay / 1000)) : base
+                }
+                return (lanes: lanes, delay: delay, measurement: try BatchMeasurement(engine, tokens: tokens))
+            }
         }
         let cost = StepCost(folder: folder, configuration: loaded.configuration)
         var speeds: [MachineSpeed] = []
@@ -117,14 +106,14 @@ struct BenchBatchCommand: AsyncParsableCommand {
                     let rate = try await subject.measurement.tokensPerSecond(batch: batch)
                     // The first turn warms up: pages, kernels, connections.
                     guard turn > 0 else { continue }
-                    rates[.init(lanes: subject.lanes, batch: batch), default: []].append(rate)
+                    rates[.init(lanes: subject.lanes, delay: subject.delay, batch: batch), default: []].append(rate)
                     progress.advance()
                 }
             }
             guard turn > 0, let first = subjects.first else { continue }
             speeds.append(try await first.measurement.machineSpeed(workingSet: cost.bytes(rows: 1)))
         }
-        let report = BatchReport(rates: rates, speeds: speeds, cost: cost, threads: compute.threadCount(), workers: workers, tokens: tokens)
+        let report = BatchReport(rates: rates, speeds: speeds, cost: cost, mixtureLayers: loaded.configuration.mixture?.layers.count ?? 0, threads: compute.threadCount(), workers: workers, tokens: tokens)
         Terminal.write((json ? try jsonLine(report) : report.text) + "\n")
     }
 }
