@@ -1,1 +1,111 @@
 import Testing
+
+@testable import Plots
+
+@Suite struct TickTests {
+    @Test("ticks are 1, 2 or 5 times a power of ten, with no more digits than they need")
+    func ticksAreRound() {
+        #expect(Ticks.linear(0, 100, most: 5).map(\.label) == ["0", "20", "40", "60", "80", "100"])
+        #expect(Ticks.linear(0, 0.7, most: 8).map(\.label) == ["0.0", "0.1", "0.2", "0.3", "0.4", "0.5", "0.6", "0.7"])
+        #expect(Ticks.linear(-2, 2, most: 4).map(\.label) == ["−2", "−1", "0", "1", "2"])
+        #expect(Ticks.linear(0, 25_000, most: 5).map(\.label) == ["0", "5k", "10k", "15k", "20k", "25k"])
+        #expect(Ticks.linear(0, 4_000_000, most: 4).map(\.label) == ["0", "1M", "2M", "3M", "4M"])
+    }
+
+    @Test("a logarithmic axis has powers of ten, and steps between them when they are few")
+    func logarithmicTicks() {
+        #expect(Ticks.logarithmic(1, 100, most: 10).map(\.label) == ["1", "2", "5", "10", "20", "50", "100"])
+        #expect(Ticks.logarithmic(0.01, 1000, most: 6).map(\.label) == ["0.01", "0.1", "1", "10", "100", "1000"])
+        #expect(Ticks.logarithmic(1e-6, 1e12, most: 6).count <= 7)
+    }
+
+    @Test("however odd the range, there are ticks and not too many", arguments: [(0.0, 1e-9), (1e12, 1.0001e12), (-3e5, 7e-3), (5.0, 5.0), (0.0, 0.0), (-4, -4)])
+    func oddRanges(low: Double, high: Double) throws {
+        let map = try AxisMap(Axis("x"), values: [low, high], mostTicks: 6)
+        #expect((2...8).contains(map.ticks.count), "\(map.ticks)")
+        #expect((0...1).contains(map.share(low)) && (0...1).contains(map.share(high)))
+    }
+
+    @Test("on a percentile axis 90, 99 and 99.9 are equally far apart")
+    func percentiles() throws {
+        let map = try AxisMap(Axis("p", .percentile), values: [0, 99.9], mostTicks: 10)
+        let places = [0, 90, 99, 99.9].map(map.share)
+        for (place, wanted) in zip(places, [0, 1.0 / 3, 2.0 / 3, 1]) { #expect(abs(place - wanted) < 1e-9) }
+    }
+}
+
+@Suite struct PlotTests {
+    private func plot(_ series: [Series], x: Axis.Scale = .linear, y: Axis.Scale = .linear, references: [Reference] = [], bars: Plot.Bars = .grouped) -> Plot {
+        Plot(title: "A <b> & \"c\"", x: Axis("x", x), y: Axis("y", y), series: series, references: references, bars: bars)
+    }
+
+    @Test("the same plot gives the same text, well-formed, with every text escaped")
+    func deterministicAndEscaped() throws {
+        let plot = plot([Series("rate < 5 & more\u{1}", .linePoints, [Point(0, 1), Point(1, 2)])])
+        let text = try plot.svg()
+        #expect(try plot.svg() == text)
+        #expect(text.contains("A &lt;b&gt; &amp; &quot;c&quot;") && text.contains("rate &lt; 5 &amp; more\u{FFFD}"))
+        #expect(!text.contains("<b>"))
+        #expect(text.hasPrefix("<svg ") && text.hasSuffix("</svg>\n"))
+        #expect(text.components(separatedBy: "<text").count == text.components(separatedBy: "</text>").count)
+    }
+
+    @Test("a value that is not finite is refused by name, or leaves a gap where that is wished", arguments: [Double.nan, .infinity, -.infinity])
+    func gaps(bad: Double) throws {
+        var series = Series("speed", .line, [Point(0, 1), Point(1, 2), Point(2, bad), Point(3, 1), Point(4, 2)])
+        let error = #expect(throws: PlotError.self) { try plot([series]).svg() }
+        #expect(error?.description.contains("speed") == true)
+        series.gaps = .skipped
+        let text = try plot([series]).svg()
+        #expect(text.components(separatedBy: "stroke=\"\(Palette.color(0))\"").count - 1 == 3, "two runs, two lines, and one in the legend")
+        #expect(!text.contains("nan") && !text.contains("inf"))
+    }
+
+    @Test("what has no place on its axis is refused: nothing, 0 on a logarithmic one, a name that is not there")
+    func refusals() {
+        #expect(throws: PlotError.self) { try plot([]).svg() }
+        #expect(throws: PlotError.self) { try plot([Series("", .line, [])]).svg() }
+        #expect(throws: PlotError.self) { try plot([Series("", .line, [Point(1, 0), Point(2, 3)])], y: .logarithmic).svg() }
+        #expect(throws: PlotError.self) { try plot([Series("", .bars, [Point(2, 1)])], x: .categories(["a", "b"])).svg() }
+        #expect(throws: PlotError.self) { try plot([Series("", .line, [Point(100, 1)])], x: .percentile).svg() }
+        #expect(throws: PlotError.self) { try plot([Series("", .line, [Point(0, 1)])], references: [Reference("", .horizontal(.nan))]).svg() }
+        #expect(throws: PlotError.self) { try Figure(panels: []).svg() }
+        #expect(throws: PlotError.self) { try Figure(panels: [plot([Series("", .line, [Point(0, 1)])])], width: .nan).svg() }
+    }
+
+    /// Rectangles of a colour: x, y, width, height.
+    private func rectangles(_ text: String, _ color: Int) -> [[Double]] {
+        text.split(separator: "\n").filter { $0.hasPrefix("<rect x=") && $0.contains(Palette.color(color)) }.map { line in
+            let parts = line.split(separator: "\"")
+            return [1, 3, 5, 7].compactMap { Double(parts[$0]) }
+        }
+    }
+
+    @Test("bars are as high as their values, side by side or one on the other")
+    func bars() throws {
+        let names = Axis.Scale.categories(["a", "b"])
+        let series = [Series("", .bars, [Point(0, 10), Point(1, 20)]), Series("", .bars, [Point(0, 30), Point(1, 0)])]
+        let grouped = try plot(series, x: names).svg()
+        let (first, second) = (rectangles(grouped, 0), rectangles(grouped, 1))
+        #expect(abs(first[1][3] - 2 * first[0][3]) < 0.05 && abs(second[0][3] - 3 * first[0][3]) < 0.05)
+        #expect(second[0][0] >= first[0][0] + first[0][2], "beside each other")
+        let stacked = try plot(series, x: names, bars: .stacked).svg()
+        let (lower, upper) = (rectangles(stacked, 0), rectangles(stacked, 1))
+        #expect(abs(upper[0][1] + upper[0][3] - lower[0][1]) < 0.05, "the second stands on the first")
+        #expect(upper[0][0] == lower[0][0])
+        #expect(throws: PlotError.self) { try plot([Series("", .bars, [Point(0, -1)])], x: names, bars: .stacked).svg() }
+    }
+
+    @Test("nothing lies outside of the picture, however long its labels are")
+    func insideThePicture() throws {
+        let names = (0..<12).map { "an expert with a long name \($0)" }
+        let text = try plot(
+            [Series(String(repeating: "a name ", count: 6), .bars, names.indices.map { Point(Double($0), 1e7 * Double($0)) })]
+                + (0..<9).map { Series("series \($0)", .line, [Point(0, 1), Point(11, Double($0))]) },
+            x: .categories(names), references: [Reference("ideal", .path([Point(0, 0), Point(11, 1e8)]))]).svg()
+        for line in text.split(separator: "\n") where line.hasPrefix("<polyline") || line.hasPrefix("<rect x=") {
+            let numbers = line.split { !"0123456789.-".contains($0) }.prefix(2).compactMap { Double($0) }
+            #expect(numbers.count == 2 && (0...800).contains(numbers[0]) && (0...420).contains(numbers[1]), "\(line)")
+        }
+    }
+}
