@@ -10,6 +10,7 @@
 #include <sched.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <time.h>
 #include <unistd.h>
 
 int medmoe_open_tun(const char *name) {
@@ -28,3 +29,10 @@ int medmoe_open_tun(const char *name) {
 }
 
 int medmoe_enter_network(int descriptor) { return setns(descriptor, CLONE_NEWNET); }
+
+int medmoe_pipe(int ends[2]) { return pipe2(ends, O_CLOEXEC); }
+
+int medmoe_poll(struct pollfd *descriptors, unsigned long count, long long nanoseconds) {
+    struct timespec limit = {.tv_sec = nanoseconds / 1000000000, .tv_nsec = nanoseconds % 1000000000};
+    return ppoll(descriptors, count, nanoseconds < 0 ? NULL : &limit, NULL);
+}

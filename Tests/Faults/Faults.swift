@@ -6,5 +6,5 @@ struct Faults: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "faults",
         abstract: "Lets accidents happen to a cluster on this machine and checks that no answer is lost or changed.",
-        subcommands: [TableCommand.self, SoakCommand.self, ChurnCommand.self, HotCommand.self, FaultyWorkerCommand.self])
+        subcommands: [TableCommand.self, NetworkCommand.self, SoakCommand.self, ChurnCommand.self, HotCommand.self, FaultyWorkerCommand.self])
 }

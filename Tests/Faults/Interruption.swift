@@ -1,21 +1,11 @@
 import ArgumentParser
-import Dispatch
-import Glibc
+import ClusterHarness
 
-/// Runs `body` in a task that Ctrl-C and SIGTERM cancel, so that no process of a cluster stays behind.
+/// Runs `body` until its end or a signal, which ends the command with status 130.
 func cancelledBySignals(_ body: @escaping @Sendable () async throws -> Void) async throws {
-    let work = Task { try await body() }
-    let sources = [SIGINT, SIGTERM].map { number in
-        signal(number, SIG_IGN)
-        let source = DispatchSource.makeSignalSource(signal: number, queue: .global())
-        source.setEventHandler { work.cancel() }
-        source.resume()
-        return source
-    }
-    defer { sources.forEach { $0.cancel() } }
     do {
-        try await work.value
-    } catch where work.isCancelled {
+        try await interruptedBySignals(body)
+    } catch is Interrupted {
         throw ExitCode(130)
     }
 }

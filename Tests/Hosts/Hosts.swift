@@ -4,5 +4,6 @@ import ArgumentParser
 @main
 struct Hosts: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "hosts", abstract: "Makes test hosts on this machine and runs a cluster on them.")
+        commandName: "hosts", abstract: "Makes test hosts on this machine and runs a cluster on them.",
+        subcommands: [AbilitiesCommand.self, RunCommand.self, CleanCommand.self, RelayCommand.self, JanitorCommand.self])
 }

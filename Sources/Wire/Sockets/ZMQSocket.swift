@@ -109,8 +109,10 @@ public final class ZMQSocket {
                     try check(zmq_bind(handle, endpoint.description), "listen at", endpoint.description)
                 })
             return endpoint
-        case .tcp(let host, _):
-            guard zmq_bind(handle, endpoint.description) == 0 else {
+        case .tcp(let host, let port):
+            let places = HostName.addresses(host).map { Endpoint.tcp(host: $0, port: port).description }
+            // The first that this machine has.
+            guard places.contains(where: { zmq_bind(handle, $0) == 0 }) else {
                 let code = zmq_errno()
                 if code == EADDRINUSE { throw .addressInUse(endpoint.description, holder: nil) }
                 throw .system(operation: "listen at", endpoint: endpoint.description, errno: code)

@@ -5,7 +5,12 @@ import Wire
 
 /// A coordinator and its workers as processes on this machine, for one test.
 package final class ClusterUnderTest: Sendable {
-    package enum Transport: Sendable { case ipc, tcp }
+    package enum Transport: Sendable {
+        case ipc, tcp
+        /// The coordinator runs on a test host. Clients on the machine itself reach it by a socket in the folder of the
+        /// program's files; those on hosts by tcp.
+        case host(TestHost)
+    }
 
     package let program: Program
     package let model: String
@@ -13,6 +18,9 @@ package final class ClusterUnderTest: Sendable {
     package let listening: String
     /// Where clients ask.
     package let serving: String
+    /// Where clients on other hosts ask; nil when the coordinator runs on none.
+    package let servingHosts: String?
+    private let coordinatorProgram: Program
     private let arguments: [String]
     private let current: Mutex<RunningProgram>
 
@@ -20,46 +28,58 @@ package final class ClusterUnderTest: Sendable {
     package var coordinator: RunningProgram { current.withLock { $0 } }
 
     /// Starts a coordinator and waits until it serves. The folder may be a whole model or a coordinator's part.
-    package init(_ program: Program, model: String, _ transport: Transport = .ipc, arguments: [String] = []) async throws {
+    package init(
+        _ program: Program, model: String, _ transport: Transport = .ipc, arguments: [String] = [], readyWithin limit: Duration = .seconds(30)
+    ) async throws {
         self.program = program
         self.model = model
         self.arguments = arguments
         let unique = UUID().uuidString.prefix(6)
-        let addresses = switch transport {
-        case .ipc: ["ipc://\(program.folder.path)/\(unique).w", "ipc://\(program.folder.path)/\(unique).c"]
+        let file = "ipc://\(program.folder.path)/\(unique)"
+        let (listen, serve) = switch transport {
+        case .ipc: ("\(file).w", ["\(file).c"])
         // The system chooses free ports; the log says which.
-        case .tcp: ["tcp://127.0.0.1:*", "tcp://127.0.0.1:*"]
+        case .tcp: ("tcp://127.0.0.1:*", ["tcp://127.0.0.1:*"])
+        case .host(let host): ("tcp://\(host.address):*", ["\(file).c", "tcp://\(host.address):*"])
         }
-        let coordinator = try program.start(
-            ClusterUnderTest.coordinatorArguments(model, listen: addresses[0], serve: addresses[1]) + arguments)
+        coordinatorProgram = if case .host(let host) = transport { program.on(host) } else { program }
+        let coordinator = try coordinatorProgram.start(
+            ClusterUnderTest.coordinatorArguments(model, listen: listen, serve: serve) + arguments)
         current = Mutex(coordinator)
-        try await ClusterUnderTest.waitUntilReady(coordinator)
+        try await ClusterUnderTest.waitUntilReady(coordinator, within: limit)
         let log = coordinator.errors
-        guard let listening = ClusterUnderTest.value("workers", in: log), let serving = ClusterUnderTest.value("clients", in: log)
+        guard let listening = ClusterUnderTest.addresses("workers", in: log).first,
+            let serving = ClusterUnderTest.addresses("clients", in: log).first
         else { throw HarnessError("the coordinator does not say where it listens: \(log)") }
         self.listening = listening
         self.serving = serving
+        servingHosts = serve.count > 1 ? ClusterUnderTest.addresses("clients", in: log).last : nil
     }
 
-    private static func coordinatorArguments(_ model: String, listen: String, serve: String) -> [String] {
-        ["coordinator", "--model", model, "--listen", listen, "--serve", serve, "--threads", "1"]
+    private static func coordinatorArguments(_ model: String, listen: String, serve: [String]) -> [String] {
+        ["coordinator", "--model", model, "--listen", listen, "--threads", "1"] + serve.flatMap { ["--serve", $0] }
     }
 
-    private static func waitUntilReady(_ coordinator: RunningProgram) async throws {
-        try await eventually(within: .seconds(30), "a coordinator serves") {
+    private static func waitUntilReady(_ coordinator: RunningProgram, within limit: Duration = .seconds(30)) async throws {
+        try await eventually(within: limit, "a coordinator serves") {
             if let end = coordinator.end { throw TooLate(description: "the coordinator \(end): \(coordinator.errors)") }
             return coordinator.errors.contains("ready for workers and clients")
         }
     }
 
-    private static func value(_ key: String, in log: String) -> String? {
-        log.split(separator: "\n").last { $0.contains("ready for workers and clients") }?
-            .split(separator: " ").first { $0.hasPrefix("\(key)=") }.map { String($0.dropFirst(key.count + 1)) }
+    /// The addresses after `KEY=` in the line in which the coordinator says that it is ready.
+    private static func addresses(_ key: String, in log: String) -> [String] {
+        guard let line = log.split(separator: "\n").last(where: { $0.contains("ready for workers and clients") }),
+            let start = line.range(of: "\(key)=")
+        else { return [] }
+        return line[start.upperBound...].split(separator: " ").prefix { $0.hasPrefix("tcp://") || $0.hasPrefix("ipc://") }.map(String.init)
     }
 
-    /// Starts a worker. It dials until the coordinator takes it.
-    package func startWorker(_ name: String, experts: String? = nil, model: String? = nil) throws -> RunningProgram {
-        try program.start(["worker"] + workerArguments(name, experts: experts, model: model))
+    /// Starts a worker, on a host if one is given. It dials until the coordinator takes it.
+    package func startWorker(
+        _ name: String, experts: String? = nil, model: String? = nil, on host: TestHost? = nil, arguments more: [String] = []
+    ) throws -> RunningProgram {
+        try program.on(host).start(["worker"] + workerArguments(name, experts: experts, model: model) + more)
     }
 
     /// Starts a worker that misbehaves.
@@ -74,7 +94,8 @@ package final class ClusterUnderTest: Sendable {
 
     /// Starts another coordinator for the same addresses, while the first still has them or afterwards. Waits for nothing.
     package func startSecondCoordinator() throws -> RunningProgram {
-        try program.start(ClusterUnderTest.coordinatorArguments(model, listen: listening, serve: serving) + arguments)
+        let serve = [serving] + (servingHosts.map { [$0] } ?? [])
+        return try coordinatorProgram.start(ClusterUnderTest.coordinatorArguments(model, listen: listening, serve: serve) + arguments)
     }
 
     /// Starts a coordinator at the addresses of the one that has ended, and waits until it serves.

@@ -11,38 +11,18 @@ package final class ChildProcess: Sendable {
     private let ended = Mutex<ProcessEnd?>(nil)
 
     /// Starts `program`; what it prints goes to files in `folder`, so that no pipe can fill up.
-    package init(_ program: String, _ arguments: [String], environment: [String: String], folder: TemporaryFolder) throws {
+    ///
+    /// - Parameter input: a descriptor that becomes its standard input; nil for none
+    package init(
+        _ program: String, _ arguments: [String], environment: [String: String], folder: TemporaryFolder, input: Int32? = nil
+    ) throws {
         self.arguments = arguments
         let base = folder.path + "/" + UUID().uuidString.prefix(8)
         outputPath = base + ".out"
         errorsPath = base + ".err"
-        var actions = posix_spawn_file_actions_t()
-        posix_spawn_file_actions_init(&actions)
-        defer { posix_spawn_file_actions_destroy(&actions) }
-        posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0)
-        posix_spawn_file_actions_addopen(&actions, 1, outputPath, O_WRONLY | O_CREAT | O_TRUNC, 0o600)
-        posix_spawn_file_actions_addopen(&actions, 2, errorsPath, O_WRONLY | O_CREAT | O_TRUNC, 0o600)
-        // Descriptors of other tests must not live on in this process.
-        for descriptor in 3..<Int32(256) { posix_spawn_file_actions_addclose(&actions, descriptor) }
-        var attributes = posix_spawnattr_t()
-        posix_spawnattr_init(&attributes)
-        defer { posix_spawnattr_destroy(&attributes) }
-        var all = sigset_t()
-        sigfillset(&all)
-        posix_spawnattr_setsigdefault(&attributes, &all)
-        var none = sigset_t()
-        sigemptyset(&none)
-        posix_spawnattr_setsigmask(&attributes, &none)
-        posix_spawnattr_setpgroup(&attributes, 0)
-        posix_spawnattr_setflags(
-            &attributes, Int16(POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETPGROUP))
-        var words = ([program] + arguments).map { strdup($0) } + [nil]
-        var variables = environment.map { strdup("\($0)=\($1)") } + [nil]
-        defer { (words + variables).forEach { free($0) } }
-        var identifier: pid_t = 0
-        let failure = posix_spawn(&identifier, program, &actions, &attributes, &words, &variables)
-        guard failure == 0 else { throw TooLate(description: "\(program) cannot be started: \(String(cString: strerror(failure)))") }
-        processID = identifier
+        processID = try Spawning.start(
+            program, arguments, environment: environment, input: input.map { .descriptor($0) } ?? .file("/dev/null"),
+            output: .file(outputPath), errors: .file(errorsPath))
     }
 
     deinit { kill() }

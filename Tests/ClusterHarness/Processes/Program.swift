@@ -6,6 +6,8 @@ package struct Program: Sendable {
     package static let path = beside("medmoe")
     /// The program whose workers misbehave; nil when it was not built.
     package static let faultsPath = beside("faults")
+    /// The program that looks after test hosts; nil when it was not built.
+    package static let hostsPath = beside("hosts")
 
     /// An executable in the folder of the running one.
     private static func beside(_ name: String) -> String? {
@@ -18,6 +20,8 @@ package struct Program: Sendable {
     /// Prints and runtime files of the processes go here.
     package var folder: TemporaryFolder { group.folder }
     package let environment: [String: String]
+    /// Put in front of every command.
+    private var launcher: [String] = []
 
     /// - Parameter changes: variables to set besides those of this process.
     package init(_ changes: [String: String] = [:]) throws {
@@ -27,6 +31,19 @@ package struct Program: Sendable {
         environment["OMP_WAIT_POLICY"] = "passive"
         environment["XDG_RUNTIME_DIR"] = group.folder.path
         self.environment = environment.merging(changes) { $1 }
+    }
+
+    /// Another program of the same test, with other variables.
+    package init(sharing other: Program, _ changes: [String: String]) {
+        group = other.group
+        environment = other.environment.merging(changes) { $1 }
+    }
+
+    /// The same program, run on a test host; files and folder are the same.
+    package func on(_ host: TestHost?) -> Program {
+        var copy = self
+        copy.launcher = host?.launcher ?? []
+        return copy
     }
 
     package func start(_ arguments: [String]) throws -> RunningProgram { try start(Program.path, named: "medmoe", arguments) }
@@ -40,7 +57,13 @@ package struct Program: Sendable {
         guard let path else {
             throw HarnessError("\(name) is not beside this executable: build it with `swift build --build-tests` or `--product \(name)`")
         }
-        let process = try ChildProcess(path, arguments, environment: environment, folder: folder)
+        return try startCommand([path] + arguments)
+    }
+
+    /// Starts any program, given by its path.
+    package func startCommand(_ words: [String]) throws -> RunningProgram {
+        let all = launcher + words
+        let process = try ChildProcess(all[0], Array(all.dropFirst()), environment: environment, folder: folder)
         group.add(process)
         return RunningProgram(process: process, group: group)
     }

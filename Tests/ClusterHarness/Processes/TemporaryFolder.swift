@@ -5,8 +5,11 @@ import Glibc
 package final class TemporaryFolder: Sendable {
     package let path: String
 
+    /// How all their paths begin.
+    static let prefix = "/tmp/mm-"
+
     package init() throws {
-        var template = Array("/tmp/mm-XXXXXX".utf8CString)
+        var template = Array((TemporaryFolder.prefix + "XXXXXX").utf8CString)
         guard mkdtemp(&template) != nil else { throw TooLate(description: "no folder in /tmp: \(String(cString: strerror(errno)))") }
         path = template.withUnsafeBufferPointer { String(cString: $0.baseAddress!) }
     }

@@ -4,6 +4,8 @@ import Wire
 package struct FaultSite: Sendable {
     package let cluster: ClusterUnderTest
     package let victims: [RunningProgram]
+    /// Where they run; nil when all run on the machine itself.
+    let hosts: FaultHosts?
 
     package var victim: RunningProgram { victims[0] }
 
@@ -22,7 +24,7 @@ package struct FaultSite: Sendable {
     func replaceVictim(_ number: Int = 0) async throws -> Recovery {
         // The coordinator may still show the dead one.
         let dead = try await tilesDone(ofVictim: number)
-        _ = try cluster.startWorker(FaultSite.name(ofVictim: number))
+        _ = try cluster.startWorker(FaultSite.name(ofVictim: number), on: hosts?.victims[number])
         return try await waitUntilUsed(number, beyond: dead.mapValues { _ in .max })
     }
 
@@ -52,6 +54,29 @@ package struct FaultSite: Sendable {
     func waitUntilSeen(_ what: String, _ condition: (StatusReply) -> Bool) async throws {
         try await cluster.waitUntil("the coordinator notices: \(what)", within: .seconds(20), condition)
     }
+}
+
+/// The hosts of a scenario with one each for the coordinator, the workers and the victims.
+struct FaultHosts: Sendable {
+    static let coordinator = "front"
+    static let stays = ["stays-a", "stays-b"]
+
+    let field: HostField
+    /// Hosts of the victims.
+    let victims: [TestHost]
+    /// Hosts of all workers, victims among them.
+    let workers: [TestHost]
+
+    /// Every worker is far, so that the network is the same in all scenarios.
+    init(victims count: Int) throws {
+        let names = (0..<count).map { FaultSite.name(ofVictim: $0) }
+        field = try HostField([HostPlan(FaultHosts.coordinator)] + (FaultHosts.stays + names).map { HostPlan($0, isFar: true) })
+        let field = field
+        victims = try names.map { try field.host($0) }
+        workers = try (FaultHosts.stays + names).map { try field.host($0) }
+    }
+
+    func of(_ name: String) throws -> TestHost { try field.host(name) }
 }
 
 /// Whether what was lost is used again.
