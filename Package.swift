@@ -61,7 +61,7 @@ let package = Package(
         .target(name: "CHosts", path: "Tests/CHosts"),
         .executableTarget(
             name: "hosts",
-            dependencies: ["ClusterHarness", "Wire", .product(name: "ArgumentParser", package: "swift-argument-parser")],
+            dependencies: ["ClusterHarness", "Plots", "Wire", .product(name: "ArgumentParser", package: "swift-argument-parser")],
             path: "Tests/Hosts"),
         .executableTarget(
             name: "faults",

@@ -5,5 +5,5 @@ import ArgumentParser
 struct Hosts: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "hosts", abstract: "Makes test hosts on this machine and runs a cluster on them.",
-        subcommands: [AbilitiesCommand.self, RunCommand.self, CleanCommand.self, RelayCommand.self, JanitorCommand.self])
+        subcommands: [AbilitiesCommand.self, RunCommand.self, ScaleCommand.self, CleanCommand.self, RelayCommand.self, JanitorCommand.self])
 }
