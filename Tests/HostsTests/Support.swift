@@ -20,7 +20,8 @@ struct Echoes {
     let quickest: Duration?
 
     init(from: TestHost, to: TestHost, count: Int = 3) {
-        let command = ["ping", "-n", "-c", "\(count)", "-i", "0.05", "-W", "1", to.address]
+        // After the last request it waits for that long, if nothing has come back yet.
+        let command = ["ping", "-n", "-c", "\(count)", "-i", "0.05", "-W", "0.3", to.address]
         // ping fails when nothing comes back.
         let text = (try? from.run(["sh", "-c", command.joined(separator: " ") + " || true"])) ?? ""
         let times = text.split(separator: "\n").compactMap { line -> Double? in
