@@ -76,6 +76,16 @@ extension Commands {
     }
 
     @Suite struct LoadArguments {
+        @Test("the help explains both kinds of load and every measure")
+        func help() async throws {
+            let help = try await Program().succeed(["load", "--help"]).output
+            for word in [
+                "USAGE: medmoe load", "Open loop", "Closed loop", "--rate", "--concurrency", "--coordinator", "--requests-file", "--ttft-limit", "TTFT", "TPOT",
+                "ITL", "--dispatch", "--listen", "--rows", "--hot-expert", "--json", "--plot", "medmoe load --dispatch", "plot",
+            ] { #expect(help.contains(word), "\(word) is not in:\n\(help)") }
+            #expect(try await Program().succeed(["load", "plot", "--help"]).output.contains("latency-over-rate.svg"))
+        }
+
         @Test("what cannot be meant is wrong usage that says what is expected", arguments: [
             (["--rate", "0"], "--rate"), (["--rate", "nan"], "--rate"), (["--rate=-1"], "--rate"), (["--rate", "1e300"], "--rate"),
             (["--concurrency", "0"], "--concurrency"), (["--concurrency", "1000000"], "--concurrency"), (["--rate", "1", "--concurrency", "1"], "either --rate"),

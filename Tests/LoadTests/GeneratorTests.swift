@@ -54,7 +54,7 @@ final class ScriptedEngine: AnswerEngine {
         LoadPlan(pattern: pattern, extent: LoadExtent(duration: duration, requests: requests), mostUnderWay: mostUnderWay)
     }
 
-    @Test("an open loop goes on asking while nothing is answered")
+    @Test("an open loop goes on asking while nothing is answered", .timeLimit(.minutes(1)))
     func openLoopDoesNotWait() async {
         // Nobody is answered before the twentieth has asked: a load that waits for answers would never end.
         let all = AsyncStream<Void>.makeStream()
@@ -105,7 +105,7 @@ final class ScriptedEngine: AnswerEngine {
         #expect(report.requests.answered == 20 && report.goodput.share == 0.5)
     }
 
-    @Test("what cannot be sent because too much is under way is left out and said")
+    @Test("what cannot be sent because too much is under way is left out and said", .timeLimit(.minutes(1)))
     func leavesOut() async {
         let all = AsyncStream<Void>.makeStream()
         let engine = ScriptedEngine { _ in

@@ -75,6 +75,8 @@ extension LoadMeter {
         for number in 1...5 { meter.take(record(number, at: Double(number) * 2, tokens: [Double(number) * 2 + 0.1], ended: Double(number) * 2 + 0.5)) }
         // Due within, over after the end.
         meter.take(record(6, at: 11.9, tokens: [12.5, 13], ended: 13))
+        // Also when nothing was due any more and all had ended before the end.
+        #expect(meter.report(at: 11).seconds == 10)
         let report = meter.report(at: 14)
         #expect(report.requests == .init(measured: 6, answered: 6, failed: 0, abandoned: 0, warmUp: 1, degraded: 0))
         #expect(report.seconds == 10)

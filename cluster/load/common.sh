@@ -2,6 +2,10 @@
 #
 # Settings: model, workers, memory, folder (for sockets and logs). Sets coordinator and worker_pids (process ids) and clients (address).
 
+# Whoever measures goes before those who compute, where that is allowed: a load that is late measures itself.
+first=(env)
+[ "$(id -u)" -ne 0 ] || first=(nice -n -5)
+
 start_cluster() {
     local listen="ipc://$folder/experts" name experts lines
     clients="ipc://$folder/clients"

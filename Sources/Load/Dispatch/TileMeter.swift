@@ -80,8 +80,9 @@ struct TileMeter: Sendable {
     }
 
     func run(at time: Double, endedEarly: Bool, domains: [String]) -> DispatchRun {
-        let finished = plan.extent.requests != nil && !endedEarly ? max(lastEnd, plan.extent.warmUp) : time
-        let seconds = max(0, min(plan.extent.end, finished) - plan.extent.warmUp)
+        let decided = tickets.count + failures.values.reduce(0) { $0 + $1.count }
+        let isComplete = plan.extent.requests.map { decided >= $0 } ?? false
+        let seconds = plan.extent.measured(stoppedAt: endedEarly ? time : nil, lastEnd: isComplete ? lastEnd : nil)
         func perSecond(_ count: Int) -> Double { seconds > 0 ? Double(count) / seconds : 0 }
         let gigabytes = perSecond(rowsInWindow) * Double(width * MemoryLayout<Float>.size) / 1e9
         return DispatchRun(

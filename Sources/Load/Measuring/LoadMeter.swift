@@ -125,9 +125,8 @@ public struct LoadMeter: Sendable {
     ///   - endedEarly: it was stopped.
     ///   - domains: names of experts, by index.
     public func report(at time: Double, endedEarly: Bool = false, domains: [String] = []) -> LoadReport {
-        // A load of so many requests lasts until the last answer, one of so many seconds that long.
-        let finished = plan.extent.requests != nil && !endedEarly ? max(lastEnd, plan.extent.warmUp) : time
-        let seconds = max(0, min(plan.extent.end, finished) - plan.extent.warmUp)
+        let isComplete = plan.extent.requests.map { requests.measured >= $0 } ?? false
+        let seconds = plan.extent.measured(stoppedAt: endedEarly ? time : nil, lastEnd: isComplete ? lastEnd : nil)
         func perSecond(_ count: Int) -> Double { seconds > 0 ? Double(count) / seconds : 0 }
         var concurrency: Int?
         var rate: Double?

@@ -23,6 +23,17 @@ public struct LoadExtent: Sendable, Hashable {
 
     /// Seconds after which nothing new is asked.
     var end: Double { duration.map { warmUp + $0 } ?? .infinity }
+
+    /// Seconds that were measured: so many as were wished, or until the last of so many requests ended, or until the load was
+    /// stopped.
+    ///
+    /// - Parameters:
+    ///   - stopped: when it was stopped; nil when it was not.
+    ///   - lastEnd: when the last request ended; nil unless all were made.
+    func measured(stoppedAt stopped: Double?, lastEnd: Double?) -> Double {
+        let finish = min(end, stopped ?? lastEnd ?? end)
+        return finish.isFinite ? max(0, finish - warmUp) : 0
+    }
 }
 
 /// Everything about a load but what is asked.

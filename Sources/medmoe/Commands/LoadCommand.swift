@@ -14,11 +14,11 @@ struct LoadCommand: AsyncParsableCommand {
             counts latencies from the time at which a request was due: a cluster that stalls cannot hide it. Closed loop \
             (--concurrency) finds the most that a cluster can do.
 
-              medmoe load --coordinator tcp://HOST:PORT --concurrency 16 --duration 30
-              medmoe load --rate 5 --duration 60 --ttft-limit 500 --tpot-limit 50 --json report.json --plot plots
-              medmoe load --dispatch --listen tcp://HOST:PORT --model DIR --rows 1,16,256    # the expert stage alone
+              medmoe load --coordinator tcp://HOST:PORT --concurrency 16
+              medmoe load --rate 5 --duration 60 --ttft-limit 500 --json report.json
+              medmoe load --dispatch --listen tcp://HOST:PORT --model DIR
 
-            With --dispatch this command is a coordinator without a model: workers connect to it, and it sends them tiles of \
+            With --dispatch it loads the expert stage alone: this command is a coordinator without a model: workers connect to it, and it sends them tiles of \
             random rows. Ctrl-C ends a load early, with a report of what was. TTFT is the time to the first token, TPOT the mean time per further token \
             of a request, ITL the time between two tokens.
             """,
