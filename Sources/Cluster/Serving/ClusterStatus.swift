@@ -11,6 +11,7 @@ public struct ClusterStatus: Sendable, Hashable {
     public var isDraining: Bool
     public var clients: ClientCounters
     public var traffic: WorkerTraffic
+    public var links: LinkCounters
     /// What each expert is for, by index; empty when the model does not say.
     public var domains: [String]
     /// Hexadecimal SHA-256 that names the model.
@@ -32,7 +33,7 @@ public struct ClusterStatus: Sendable, Hashable {
             },
             workersTotal: dispatch.workers.count, waitingTiles: dispatch.waitingTiles, runningRequests: runningRequests,
             waitingRequests: waitingRequests,
-            counters: [clients.named, traffic.named, ["stalls": dispatch.stalls]]
+            counters: [clients.named, traffic.named, links.named, ["stalls": dispatch.stalls]]
                 .reduce(dispatch.counters.named) { $0.merging($1, uniquingKeysWith: { a, _ in a }) },
             domains: Array(domains.prefix(WireLimits.domainCount)), modelDigest: modelDigest,
             experts: dispatch.experts.prefix(WireLimits.domainCount).map(StatusReply.Expert.init), draining: isDraining,

@@ -10,13 +10,14 @@ import Wire
 struct AnswerLoad: Sendable {
     let pattern: LoadPatternOptions
     let options: AnswerLoadOptions
+    let link: LinkOptions
     let output: LoadOutputOptions
 
     /// - Throws: `ExitCode.failure`, after the report, when nothing was answered.
     func run() async throws {
         let plan = pattern.plan(limits: options.limits)
         let mix = try options.mix(seed: pattern.seed, deadline: pattern.deadline)
-        let report = try await options.withClients { clients in
+        let report = try await options.withClients(link.security(as: .client)) { clients in
             let first = try await AnswerLoad.statuses(clients)
             for (client, status) in zip(clients, first) where !status.covered {
                 Terminal.note("Note: \(client.endpoint): workers do not hold every expert; requests that need a missing one wait or fail")

@@ -11,6 +11,7 @@ import Wire
 struct DispatchLoad: Sendable {
     let pattern: LoadPatternOptions
     let options: DispatchLoadOptions
+    let link: LinkOptions
     let output: LoadOutputOptions
 
     /// - Throws: `ExitCode.failure`, after the report, when no tile was computed.
@@ -26,8 +27,10 @@ struct DispatchLoad: Sendable {
         }
         var logger = Logger(label: "medmoe.load", factory: { StreamLogHandler.standardError(label: $0) })
         logger.logLevel = .warning
-        let endpoint = try await CoordinatorEndpoint.start(
-            CoordinatorEndpoint.Configuration(listen: listen, width: width, required: stage.configuration.expertAddresses), logger: logger)
+        var configuration = CoordinatorEndpoint.Configuration(
+            listen: listen, width: width, required: stage.configuration.expertAddresses)
+        configuration.security = try link.security(as: .coordinator)
+        let endpoint = try await CoordinatorEndpoint.start(configuration, logger: logger)
         let report: DispatchLoadReport
         do {
             report = try await measure(endpoint, stage, hot, sizes)

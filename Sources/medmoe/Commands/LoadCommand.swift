@@ -30,6 +30,7 @@ struct LoadCommand: AsyncParsableCommand {
     @OptionGroup(title: "When") var pattern: LoadPatternOptions
     @OptionGroup(title: "Questions to coordinators") var answers: AnswerLoadOptions
     @OptionGroup(title: "With --dispatch: tiles to workers") var tiles: DispatchLoadOptions
+    @OptionGroup(title: "Links") var link: LinkOptions
     @OptionGroup(title: "Output") var output: LoadOutputOptions
 
     func validate() throws {
@@ -46,9 +47,9 @@ struct LoadCommand: AsyncParsableCommand {
         try output.prepare()
         try await TerminationSignal.cancelling {
             if dispatch {
-                try await DispatchLoad(pattern: pattern, options: tiles, output: output).run()
+                try await DispatchLoad(pattern: pattern, options: tiles, link: link, output: output).run()
             } else {
-                try await AnswerLoad(pattern: pattern, options: answers, output: output).run()
+                try await AnswerLoad(pattern: pattern, options: answers, link: link, output: output).run()
             }
         }
     }

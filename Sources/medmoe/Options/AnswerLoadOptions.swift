@@ -7,7 +7,7 @@ import Wire
 
 /// Whom a load asks, and what.
 struct AnswerLoadOptions: ParsableArguments {
-    @Option(name: .customLong("coordinator"), help: ArgumentHelp("A running coordinator's client address, tcp://HOST:PORT or ipc://PATH; may be repeated: requests are dealt in turn. Default: the one of this user on this machine.", valueName: "address"))
+    @Option(name: .customLong("coordinator"), help: ArgumentHelp("A running coordinator's client address, tcp://[KEY@]HOST:PORT or ipc://PATH; may be repeated: requests are dealt in turn. Default: the one of this user on this machine.", valueName: "address"))
     var coordinators: [String] = []
 
     @Option(name: .customLong("requests-file"), help: ArgumentHelp("Questions, as `medmoe ask --requests` takes them; asked in turn, again and again. Default: questions drawn from the seed.", valueName: "file"))
@@ -60,13 +60,13 @@ struct AnswerLoadOptions: ParsableArguments {
     var limits: GoodputLimits { GoodputLimits(ttft: ttftLimit, tpot: tpotLimit, e2e: e2eLimit) }
 
     /// Connects to all, runs `body`, and closes the connections whatever happens.
-    func withClients<R>(_ body: ([CoordinatorClient]) async throws -> R) async throws -> R {
+    func withClients<R>(_ security: LinkSecurity, _ body: ([CoordinatorClient]) async throws -> R) async throws -> R {
         let endpoints = coordinators.isEmpty
             ? [try CoordinatorEndpoint.standardClientEndpoint()] : try coordinators.map { try Endpoint($0, for: .connect) }
         var clients: [CoordinatorClient] = []
         let result: Result<R, any Error>
         do {
-            for endpoint in endpoints { clients.append(try await CoordinatorClient.connect(to: endpoint)) }
+            for endpoint in endpoints { clients.append(try await CoordinatorClient.connect(to: endpoint, security: security)) }
             result = .success(try await body(clients))
         } catch {
             result = .failure(error)
