@@ -19,8 +19,9 @@ struct Echoes {
     /// The quickest round trip; nil when none was answered.
     let quickest: Duration?
 
-    init(from: TestHost, to: TestHost, count: Int = 3) {
-        let command = ["ping", "-n", "-c", "\(count)", "-i", "0.05", "-W", "1", to.address]
+    /// - Parameter patience: seconds to wait after the last request, if nothing has come back yet
+    init(from: TestHost, to: TestHost, count: Int = 3, patience: Double = 5) {
+        let command = ["ping", "-n", "-c", "\(count)", "-i", "0.05", "-W", "\(patience)", to.address]
         // ping fails when nothing comes back.
         let text = (try? from.run(["sh", "-c", command.joined(separator: " ") + " || true"])) ?? ""
         let times = text.split(separator: "\n").compactMap { line -> Double? in

@@ -19,7 +19,7 @@ import Testing
             Issue.record("not a tcp port")
             return
         }
-        #expect(["127.0.0.1", "[::1]"].contains(host) && port > 0)
+        #expect(host == "localhost" && port > 0)
         #expect(throws: SocketError.self) { try socket.bind(Endpoint("tcp://host.invalid:*", for: .bind)) }
     }
 }

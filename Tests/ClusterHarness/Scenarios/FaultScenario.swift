@@ -40,7 +40,7 @@ package struct FaultOutcome: Sendable {
     package var stall: Double { load.stall(99) }
 
     /// Requests that had no end within their deadline and a moment more.
-    let overdue: Int
+    package let overdue: Int
 
     /// What is not as promised; empty when all is well.
     package var complaints: [String] {
@@ -151,7 +151,7 @@ package struct FaultBench: Sendable {
         let outcome = await load.stop()
         return FaultOutcome(
             scenario: scenario, load: outcome, wrong: outcome.wrong(undisturbed.expected).count, recovery: recovery,
-            overdue: outcome.answers.count { $0.ended - $0.asked > deadline + FaultBench.grace },
-            undisturbedStall: undisturbed.load.stall(99))
+            undisturbedStall: undisturbed.load.stall(99),
+            overdue: outcome.answers.count { $0.ended - $0.asked > deadline + FaultBench.grace })
     }
 }

@@ -50,4 +50,7 @@ extension TestHosts {
     }
 }
 
-private func hasKeysCommand() async throws -> Bool { try await Program().run(["help", "keys"]).output.contains("keys new") }
+private func hasKeysCommand() async throws -> Bool {
+    guard try PrintedCommand.twoMachines().contains(where: { $0.line.hasPrefix("medmoe keys ") }) else { return true }
+    return try await Program().run(["help", "keys"]).output.contains("keys new")
+}
