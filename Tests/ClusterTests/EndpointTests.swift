@@ -1,4 +1,5 @@
 import Foundation
+import Logging
 import MedMoE
 import Synchronization
 import Tensors
@@ -47,7 +48,7 @@ struct TestCluster {
 
     static func start(
         ipc: Bool = false, width: Int = 4, experts: [ExpertAddress] = addresses(layers: 0..<2, experts: [0, 1]), serve: Bool = true,
-        at listen: Endpoint? = nil, change: (inout CoordinatorEndpoint.Configuration) -> Void = { _ in }
+        at listen: Endpoint? = nil, logger: Logger = quiet, change: (inout CoordinatorEndpoint.Configuration) -> Void = { _ in }
     ) async throws -> TestCluster {
         let folder = try temporaryFolder()
         let port = Endpoint.tcp(host: "127.0.0.1", port: 0)
@@ -56,7 +57,7 @@ struct TestCluster {
             width: width, required: Set(experts))
         change(&configuration)
         do {
-            return TestCluster(coordinator: try await CoordinatorEndpoint.start(configuration, logger: quiet), folder: folder)
+            return TestCluster(coordinator: try await CoordinatorEndpoint.start(configuration, logger: logger), folder: folder)
         } catch {
             folder.removeWithSockets()
             throw error

@@ -37,7 +37,7 @@ private struct RawConnection {
     let descriptor: Int32
 
     init(to endpoint: Endpoint) throws {
-        guard case .tcp(_, let port) = endpoint else { throw TimedOut(description: "tcp only") }
+        guard case .tcp(_, let port, _) = endpoint else { throw TimedOut(description: "tcp only") }
         descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
         var address = sockaddr_in()
         address.sin_family = sa_family_t(AF_INET)
@@ -192,7 +192,7 @@ private let greeting: [UInt8] = {
             let deadline = ContinuousClock.now + .milliseconds(300)
             var peer: PeerIdentity?
             while ContinuousClock.now < deadline {
-                if case .message(_, let from?) = socket.receive(mostFrames: 9, mostBytes: 1 << 20) { peer = from }
+                if case .message(_, let from?, _) = socket.receive(mostFrames: 9, mostBytes: 1 << 20) { peer = from }
                 if let peer { for _ in 0..<10 { _ = socket.send(try Self.noise(&random), to: peer) } }
                 usleep(1000)
             }

@@ -15,7 +15,7 @@ import Testing
     @Test("a socket can listen at a name")
     func aSocketCanListenAtAName() throws {
         let socket = try ZMQSocket(ZMQContext(), .router, maximumFrame: 100)
-        guard case .tcp(let host, let port) = try socket.bind(Endpoint("tcp://localhost:*", for: .bind)) else {
+        guard case .tcp(let host, let port, _) = try socket.bind(Endpoint("tcp://localhost:*", for: .bind)) else {
             Issue.record("not a tcp port")
             return
         }

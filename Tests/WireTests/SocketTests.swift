@@ -79,7 +79,7 @@ import Testing
         let context = try ZMQContext()
         let first = try ZMQSocket(context, .router, maximumFrame: 100)
         let bound = try first.bind(.tcp(host: "127.0.0.1", port: 0))
-        guard case .tcp("127.0.0.1", let port) = bound, port != 0 else {
+        guard case .tcp("127.0.0.1", let port, nil) = bound, port != 0 else {
             Issue.record("no port in \(bound)")
             return
         }
@@ -124,7 +124,7 @@ import Testing
             case .refused(let error, let peer):
                 #expect(peer == PeerIdentity([1, 2, 3]))
                 outcomes.append("\(error)")
-            case .message(let message, _): outcomes.append("\(message.frames.map(\.bytes))")
+            case .message(let message, _, _): outcomes.append("\(message.frames.map(\.bytes))")
             }
         }
         #expect(outcomes.count == 3)

@@ -34,6 +34,8 @@ public struct ClientMachine {
         case malformed(WireError)
         /// A question could not be put into a message.
         case unsendable(Question, WireError)
+        /// There can be no link: a key is refused, or only one side encrypts.
+        case refused(AnswerError)
         case close
         case tick
     }
@@ -89,6 +91,10 @@ public struct ClientMachine {
         case .malformed(let error):
             failAll(AnswerError(.protocolViolation, "\(configuration.endpoint) sent a message that cannot be understood: \(error)"))
         case .unsendable(let question, let error): finish(question, AnswerError(unsendable: error))
+        case .refused(let error):
+            // libzmq does not try again after that.
+            wasAway = true
+            failAll(error)
         case .close: failAll(AnswerError(.cancelled, "the client was closed"))
         case .tick: tick(now: now)
         }

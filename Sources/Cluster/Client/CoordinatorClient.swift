@@ -15,14 +15,17 @@ public final class CoordinatorClient: AnswerEngine {
 
     /// Starts the I/O thread and connects, now or as soon as the coordinator is there.
     ///
-    /// - Throws: `SocketError` when the endpoint is impossible. A coordinator that does not answer is found out by asking.
+    /// - Parameter security: how the link is protected; without a key only a coordinator on this machine is asked.
+    /// - Throws: `SocketError` when the endpoint is impossible; `SecurityError` when it is beyond this machine and there is no
+    ///   key, or it is not clear which key it has. A coordinator that does not answer, or does not want our key, is found out by
+    ///   asking.
     public static func connect(
-        to endpoint: Endpoint, configure: (inout ClientMachine.Configuration) -> Void = { _ in }
+        to endpoint: Endpoint, security: LinkSecurity = .plaintextOnThisMachine, configure: (inout ClientMachine.Configuration) -> Void = { _ in }
     ) async throws -> CoordinatorClient {
         var configuration = ClientMachine.Configuration(endpoint: endpoint.description)
         configure(&configuration)
         let (loop, _) = try await SocketLoop<ClientLoop.Command>.start(name: "client-io") { [configuration] _, sockets in
-            (try ClientLoop(ClientMachine(configuration), sockets, endpoint), ())
+            (try ClientLoop(ClientMachine(configuration), sockets.dialler(security), endpoint), ())
         }
         return CoordinatorClient(loop, endpoint)
     }
@@ -94,22 +97,22 @@ final class ClientLoop: SocketLoopBody {
     }
 
     private var machine: ClientMachine
-    private let factory: SocketFactory
+    private let dialler: Dialler
     private let endpoint: Endpoint
     private let identity = PeerIdentity.client(.random())
-    private var socket: ZMQSocket
+    private var link: DialledLink
     private var answers: [UInt64: AsyncThrowingStream<AnswerEvent, any Error>.Continuation] = [:]
     private var inquiries: [UInt64: CheckedContinuation<StatusReply, any Error>] = [:]
     private var assignments: [UInt64: CheckedContinuation<AssignReply, any Error>] = [:]
 
-    init(_ machine: ClientMachine, _ factory: SocketFactory, _ endpoint: Endpoint) throws {
+    init(_ machine: ClientMachine, _ dialler: Dialler, _ endpoint: Endpoint) throws {
         self.machine = machine
-        self.factory = factory
+        self.dialler = dialler
         self.endpoint = endpoint
-        socket = try factory.dealer(identity, to: endpoint, maximumFrame: WireLimits.payload)
+        link = try dialler.dial(endpoint, as: identity, maximumFrame: WireLimits.payload)
     }
 
-    var sockets: [ZMQSocket] { [socket] }
+    var sockets: [ZMQSocket] { link.sockets }
 
     func perform(_ command: Command) {
         switch command {
@@ -129,11 +132,12 @@ final class ClientLoop: SocketLoopBody {
     }
 
     func readable(_ socket: ZMQSocket) {
+        if link.tellsNews(socket) { return hear() }
         for _ in 0..<256 {
             switch socket.receive(mostFrames: 5, mostBytes: 4 * WireLimits.payload) {
             case .nothing: return
             case .refused(let error, _): handle(.malformed(error))
-            case .message(let message, _):
+            case .message(let message, _, _):
                 do {
                     handle(.message(try CoordinatorReply(decoding: message)))
                 } catch {
@@ -151,18 +155,24 @@ final class ClientLoop: SocketLoopBody {
     func close() {
         handle(.close)
         // Cancellations of the last moment should still arrive.
-        socket.close(linger: .milliseconds(200))
+        link.close(linger: .milliseconds(200))
     }
 
     private func handle(_ event: ClientMachine.Event) { carryOut(machine.handle(event, now: .now)) }
 
     private func carryOut(_ directives: [ClientMachine.Directive]) {
+        var reopening: AnswerError?
+        defer { if let reopening { handle(.refused(reopening)) } }
         for directive in directives {
             switch directive {
             case .reopen:
-                socket.close()
-                // The endpoint was good once; should it fail now, the next question finds nobody and says so.
-                if let fresh = try? factory.dealer(identity, to: endpoint, maximumFrame: WireLimits.payload) { socket = fresh }
+                link.close()
+                do {
+                    link = try dialler.dial(endpoint, as: identity, maximumFrame: WireLimits.payload)
+                } catch {
+                    // The endpoint was good once; but the file of authorised keys may say something else now.
+                    reopening = AnswerError(.unauthorized, "\(error)")
+                }
             case .ask(let question, let ask):
                 do {
                     send(try ClientMessage.ask(ask).encoded())
@@ -179,6 +189,19 @@ final class ClientLoop: SocketLoopBody {
         }
     }
 
+    /// Who cannot be talked to is not waited for.
+    private func hear() {
+        while let news = link.news() {
+            switch news {
+            case .established, .failed(.silent), .failed(.hungUp(_, server: nil)): continue
+            // Once is an accident: the coordinator may just have been stopped.
+            case .failed(.hungUp(times: 1, _)): continue
+            case .failed(let failure):
+                handle(.refused(AnswerError(.unauthorized, failure.explanation(at: endpoint, own: dialler.own))))
+            }
+        }
+    }
+
     /// A message that finds no room is lost; the machine's clock finds that out.
-    private func send(_ message: Multipart) { _ = socket.send(message) }
+    private func send(_ message: Multipart) { _ = link.socket.send(message) }
 }

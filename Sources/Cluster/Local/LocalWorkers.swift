@@ -42,13 +42,14 @@ public final class LocalWorkers: @unchecked Sendable {
 
     /// Starts one process per plan. They dial the endpoint until the coordinator listens there.
     ///
+    /// - Parameter coordinator: where they connect instead of the socket in their folder.
     /// - Throws: `SocketError` when no private folder can be made; what starting a process throws.
-    public init(_ plans: [Plan], executable: String = "/proc/self/exe") throws {
+    public init(_ plans: [Plan], coordinator: Endpoint? = nil, executable: String = "/proc/self/exe") throws {
         let (failures, failure) = AsyncStream<LocalWorkerFailure>.makeStream()
         self.failures = failures
         self.failure = failure
         folder = try PrivateFolder.standard().makeTemporary(prefix: "ask")
-        endpoint = try folder.endpoint("experts")
+        endpoint = try coordinator ?? folder.endpoint("experts")
         var processes: [Process] = []
         var lifelines: [FileHandle] = []
         let path = try FileManager.default.destinationOfSymbolicLink(atPath: executable)

@@ -10,6 +10,7 @@ public struct ClusterStatus: Sendable, Hashable {
     /// No new requests are taken.
     public var isDraining: Bool
     public var clients: ClientCounters
+    public var links: LinkCounters
     /// What each expert is for, by index; empty when the model does not say.
     public var domains: [String]
     /// Hexadecimal SHA-256 that names the model.
@@ -32,7 +33,8 @@ public struct ClusterStatus: Sendable, Hashable {
             workersTotal: dispatch.workers.count, waitingTiles: dispatch.waitingTiles, runningRequests: runningRequests,
             waitingRequests: waitingRequests,
             counters: dispatch.counters.named.merging(clients.named, uniquingKeysWith: { a, _ in a })
-                .merging(["stalls": dispatch.stalls], uniquingKeysWith: { a, _ in a }),
+                .merging(["stalls": dispatch.stalls], uniquingKeysWith: { a, _ in a })
+                .merging(links.named, uniquingKeysWith: { a, _ in a }),
             domains: Array(domains.prefix(WireLimits.domainCount)), modelDigest: modelDigest,
             experts: dispatch.experts.prefix(WireLimits.domainCount).map(StatusReply.Expert.init), draining: isDraining,
             waits: StatusReply.Times(dispatch.waits), longestWait: dispatch.longestWait.inMilliseconds)

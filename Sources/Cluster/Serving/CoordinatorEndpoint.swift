@@ -11,6 +11,10 @@ public final class CoordinatorEndpoint: Sendable {
         public var serve: [Endpoint]
         public var dispatch: DispatchMachine.Configuration
         public var clients = ClientSessions.Configuration()
+        /// How links are protected; without a key only this machine is let in.
+        public var security = LinkSecurity.plaintextOnThisMachine
+        /// TCP connections at the same time, at each port.
+        public var mostConnections = LinkLimits.connections
         /// What each expert is for, by index, for people who ask for the status.
         public var domains: [String] = []
         /// Hexadecimal SHA-256 that names the model.
@@ -42,7 +46,7 @@ public final class CoordinatorEndpoint: Sendable {
 
     /// Opens the ports and takes workers from now on; clients are told to come back until `serve(with:)`.
     ///
-    /// - Throws: `SocketError`, for instance `.addressInUse`.
+    /// - Throws: `SocketError`, for instance `.addressInUse`; `SecurityError` for a port beyond this machine without a key.
     public static func start(_ configuration: Configuration, logger: Logger) async throws -> CoordinatorEndpoint {
         let (loop, bound) = try await SocketLoop<CoordinatorLoop.Command>.start(name: "coordinator-io") { loop, sockets in
             let body = try CoordinatorLoop(configuration, loop, sockets, logger)

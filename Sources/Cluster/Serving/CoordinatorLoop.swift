@@ -19,9 +19,7 @@ final class CoordinatorLoop: SocketLoopBody {
 
     let listening: [Endpoint]
     let serving: [Endpoint]
-    private let workerPort: ZMQSocket
-    /// None for a coordinator that only serves its own process.
-    private let clientPort: ZMQSocket?
+    private let links: CoordinatorLinks
     private let loop: SocketLoop<Command>
     private let logger: Logger
     private let domains: [String]
@@ -34,21 +32,14 @@ final class CoordinatorLoop: SocketLoopBody {
     private var coverage: [(deadline: ContinuousClock.Instant, continuation: CheckedContinuation<Void, any Error>)] = []
     private var drainers: [CheckedContinuation<Void, Never>] = []
     private var hasDrained = false
-    private var garbage = GarbageLog()
     private var saidGoodbye = false
 
     init(
         _ configuration: CoordinatorEndpoint.Configuration, _ loop: SocketLoop<Command>, _ factory: SocketFactory, _ logger: Logger
     ) throws {
-        (workerPort, listening) = try factory.router(
-            at: configuration.listen, maximumFrame: WireLimits.payload, queues: (out: 1024, in: 256))
-        if configuration.serve.isEmpty {
-            (clientPort, serving) = (nil, [])
-        } else {
-            // Tokens are many and small, questions few and large.
-            (clientPort, serving) = try factory.router(
-                at: configuration.serve, maximumFrame: WireLimits.images, queues: (out: 8192, in: 16))
-        }
+        links = try CoordinatorLinks(configuration, factory, logger)
+        listening = links.workers.bound
+        serving = links.clients?.bound ?? []
         self.loop = loop
         self.logger = logger
         domains = configuration.domains
@@ -57,7 +48,7 @@ final class CoordinatorLoop: SocketLoopBody {
         clients = ClientSessions(configuration.clients)
     }
 
-    var sockets: [ZMQSocket] { [workerPort] + (clientPort.map { [$0] } ?? []) }
+    var sockets: [ZMQSocket] { links.sockets }
 
     func perform(_ command: Command) {
         switch command {
@@ -82,37 +73,16 @@ final class CoordinatorLoop: SocketLoopBody {
     }
 
     func readable(_ socket: ZMQSocket) {
-        let isWorkers = socket === workerPort
-        let (mostFrames, mostPayload) = isWorkers ? (3, WireLimits.payload) : (2 + WireLimits.imageCount, WireLimits.images)
         for _ in 0..<64 {
-            switch socket.receive(
-                mostFrames: mostFrames, mostBytes: ProtocolHeader.byteCount + WireLimits.envelope + mostPayload)
-            {
+            switch links.next(from: socket) {
             case .nothing: return
-            case .refused(let error, let peer?): reject(error, from: peer, isWorker: isWorkers)
-            case .message(let message, let peer?):
-                do {
-                    if isWorkers {
-                        handle(DispatchMachine.Event.message(peer, try WorkerMessage(decoding: message)))
-                    } else {
-                        handle(ClientSessions.Event.message(peer, try ClientMessage(decoding: message)))
-                    }
-                } catch {
-                    reject(error, from: peer, isWorker: isWorkers)
-                }
-            case .refused(_, nil), .message(_, nil): continue
+            case .worker(let peer, let message): handle(DispatchMachine.Event.message(peer, message))
+            case .client(let peer, let message): handle(ClientSessions.Event.message(peer, message))
+            case .malformed(.worker, let peer, let error): handle(DispatchMachine.Event.malformed(peer, error))
+            case .malformed(_, let peer, let error): handle(ClientSessions.Event.malformed(peer, error))
+            case .gone(.worker, let peer): handle(DispatchMachine.Event.unreachable(peer))
+            case .gone(_, let peer): handle(ClientSessions.Event.unreachable(peer))
             }
-        }
-    }
-
-    private func reject(_ error: WireError, from peer: PeerIdentity, isWorker: Bool) {
-        if let text = garbage.entry(for: error, from: peer, on: isWorker ? "the worker port" : "the client port") {
-            logger.warning("\(text)")
-        }
-        if isWorker {
-            handle(DispatchMachine.Event.malformed(peer, error))
-        } else {
-            handle(ClientSessions.Event.malformed(peer, error))
         }
     }
 
@@ -125,7 +95,7 @@ final class CoordinatorLoop: SocketLoopBody {
 
     func close() {
         shutDown("the coordinator is shutting down")
-        for socket in sockets { socket.close(linger: .milliseconds(200)) }
+        links.close(linger: .milliseconds(200))
     }
 
     // MARK: - Machines
@@ -167,7 +137,7 @@ final class CoordinatorLoop: SocketLoopBody {
     /// Anything but "sent" means that the worker cannot be counted on.
     private func send(_ message: CoordinatorMessage, to peer: PeerIdentity) -> Bool {
         do {
-            return workerPort.send(try message.encoded(), to: peer) == .sent
+            return links.workers.send(try message.encoded(), to: peer) == .sent
         } catch {
             logger.error("a message to worker \(peer) cannot be sent: \(error)")
             return false
@@ -186,7 +156,7 @@ final class CoordinatorLoop: SocketLoopBody {
             }
             return
         }
-        if clientPort?.send(message, to: peer) != .sent { handle(ClientSessions.Event.unreachable(peer)) }
+        if links.clients?.send(message, to: peer) != .sent { handle(ClientSessions.Event.unreachable(peer)) }
     }
 
     // MARK: - Engine
@@ -220,7 +190,7 @@ final class CoordinatorLoop: SocketLoopBody {
         ClusterStatus(
             coordinator: dispatch.configuration.coordinator, dispatch: dispatch.status(now: .now),
             runningRequests: clients.load.running, waitingRequests: clients.load.waiting, isDraining: clients.isDraining,
-            clients: clients.counters,
+            clients: clients.counters, links: links.counters,
             domains: domains, modelDigest: modelDigest)
     }
 

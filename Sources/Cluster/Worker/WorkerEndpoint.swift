@@ -22,6 +22,8 @@ public final class WorkerEndpoint: Sendable {
         /// Shown to people; need not be unique.
         public var name: String
         public var coordinators: [Endpoint]
+        /// How links are protected; without a key only coordinators on this machine are dialled.
+        public var security = LinkSecurity.plaintextOnThisMachine
         /// Whether a rejection ends the worker (it is tried again with growing pauses otherwise).
         public var endsWhenRejected = true
         /// Where tiles are computed; nil makes a thread for it.
@@ -49,11 +51,13 @@ public final class WorkerEndpoint: Sendable {
 
     /// Starts both threads; the coordinators are dialled, now or as soon as they are there.
     ///
-    /// - Throws: `SocketError`; `WireError` when what the worker holds does not fit a Hello.
+    /// - Throws: `SocketError`; `SecurityError` when a coordinator beyond this machine is to be dialled without a key, or it is
+    ///   not clear which key it has; `WireError` when what the worker holds does not fit a Hello.
     public static func start(
         _ configuration: Configuration, computing bank: any TileComputing, logger: Logger,
         configure: (inout WorkerMachine.Configuration) -> Void = { _ in }
     ) async throws -> WorkerEndpoint {
+        for coordinator in configuration.coordinators { _ = try configuration.security.protection(dialling: coordinator) }
         var hello = Hello(incarnation: .random(), name: configuration.name, bank.holdings)
         hello.rowsAreIndependent = try await bank.rowsAreIndependent()
         _ = try WorkerMessage.hello(hello).encoded()

@@ -30,30 +30,33 @@ final class WorkerLoop: SocketLoopBody {
     }
 
     private var machine: WorkerMachine
-    private let factory: SocketFactory
+    private let dialler: Dialler
     private let configuration: WorkerEndpoint.Configuration
     private let work: Work
     private let ending: Ending
     private let logger: Logger
     private let identity: PeerIdentity
-    private var links: [ZMQSocket?]
+    private var links: [DialledLink?]
+    private var complaints: [ComplaintLog]
 
     init(
         _ machine: WorkerMachine, _ factory: SocketFactory, _ configuration: WorkerEndpoint.Configuration,
         _ work: Work, _ ending: Ending, _ logger: Logger
     ) {
         self.machine = machine
-        self.factory = factory
+        dialler = factory.dialler(configuration.security)
         self.configuration = configuration
         self.work = work
         self.ending = ending
         self.logger = logger
         identity = .worker(machine.configuration.hello.incarnation)
         links = Array(repeating: nil, count: configuration.coordinators.count)
+        complaints = Array(repeating: ComplaintLog(), count: configuration.coordinators.count)
+        if let warning = configuration.security.warning(about: configuration.coordinators) { logger.warning("\(warning)") }
         handle(.start)
     }
 
-    var sockets: [ZMQSocket] { links.compactMap { $0 } }
+    var sockets: [ZMQSocket] { links.flatMap { $0?.sockets ?? [] } }
 
     func perform(_ command: Command) {
         switch command {
@@ -66,14 +69,15 @@ final class WorkerLoop: SocketLoopBody {
     }
 
     func readable(_ socket: ZMQSocket) {
-        guard let link = links.firstIndex(where: { $0 === socket }) else { return }
+        guard let link = links.firstIndex(where: { $0?.sockets.contains { $0 === socket } ?? false }) else { return }
+        if let dialled = links[link], dialled.tellsNews(socket) { return hear(dialled, link) }
         for _ in 0..<64 {
             // A message may have made us open another socket in place of this one.
-            guard links[link] === socket else { return }
+            guard links[link]?.socket === socket else { return }
             switch socket.receive(mostFrames: 3, mostBytes: WireLimits.payload + WireLimits.envelope + ProtocolHeader.byteCount) {
             case .nothing: return
             case .refused(let error, _): handle(.malformed(link: link, error))
-            case .message(let message, _):
+            case .message(let message, _, _):
                 do {
                     take(try CoordinatorMessage(decoding: message), on: link)
                 } catch {
@@ -123,18 +127,35 @@ final class WorkerLoop: SocketLoopBody {
     private func reopen(_ link: Int) {
         links[link]?.close()
         do {
-            links[link] = try factory.dealer(identity, to: configuration.coordinators[link], maximumFrame: WireLimits.payload)
+            links[link] = try dialler.dial(configuration.coordinators[link], as: identity, maximumFrame: WireLimits.payload) {
+                logger.notice("\($0)")
+            }
         } catch {
             // The machine says Hello again after a while.
             links[link] = nil
-            logger.error("\(error)")
+            complain("\(error)", link)
         }
+    }
+
+    /// Why there is no connection; the machine's own clock tries again.
+    private func hear(_ dialled: DialledLink, _ link: Int) {
+        while let news = dialled.news() {
+            switch news {
+            case .established: complaints[link].reset()
+            case .failed(let failure):
+                complain("\(failure.explanation(at: configuration.coordinators[link], own: dialler.own)); trying on", link)
+            }
+        }
+    }
+
+    private func complain(_ text: String, _ link: Int) {
+        if let text = complaints[link].entry(text) { logger.error("\(text)") }
     }
 
     private func send(_ message: WorkerMessage, on link: Int) {
         do {
-            let outcome = links[link]?.send(try message.encoded())
-            if outcome != .sent { logger.warning("a message to \(configuration.coordinators[link]) was lost: its queue is full or gone") }
+            let outcome = links[link]?.socket.send(try message.encoded())
+            if outcome != ZMQSocket.SendOutcome.sent { logger.warning("a message to \(configuration.coordinators[link]) was lost: its queue is full or gone") }
         } catch {
             logger.error("a message to \(configuration.coordinators[link]) cannot be sent: \(error)")
         }

@@ -190,6 +190,8 @@ public struct AnswerError: Error, Sendable, Hashable, CustomStringConvertible {
         case protocolViolation = "protocol"
         /// The coordinator cannot be reached or is shutting down.
         case unavailable = "unavailable"
+        /// The link is refused: a key is not authorised, or is another than expected, or only one side encrypts.
+        case unauthorized = "unauthorized"
         /// Something broke on our side.
         case `internal` = "internal"
     }

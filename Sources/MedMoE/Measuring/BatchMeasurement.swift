@@ -1,6 +1,6 @@
 import Tensors
 
-/// Measures how fast a number of requests decode together.
+/// Measures how fast a number of requests decode together, and how fast a prompt is read.
 public struct BatchMeasurement: Sendable {
     private let engine: InferenceEngine
     private let tokens: Int
@@ -52,12 +52,35 @@ public struct BatchMeasurement: Sendable {
         return Double(counted) * 1000 / start.milliseconds(to: end)
     }
 
-    private func tokenTimes(_ index: Int) async throws -> [ContinuousClock.Instant] {
+    /// Reads one prompt.
+    ///
+    /// - Parameter length: tokens of the prompt.
+    /// - Returns: tokens of the prompt per second, from asking to the first token of the answer.
+    /// - Throws: `AnswerError` when the prompt does not fit the context.
+    public func promptTokensPerSecond(length: Int) async throws -> Double {
+        let context = engine.model.configuration.contextLength
+        guard length >= 1, length < context else {
+            throw AnswerError(.contextLength, "a prompt of \(length) tokens and one of answer; the model's context is \(context): take a shorter one")
+        }
+        let request = AnswerRequest(
+            id: "measurement-of-a-prompt", task: .prompt(prompt(0, tokens: length)), maximumTokens: 1, deadlineMilliseconds: 3_600_000)
+        let start = ContinuousClock.now
+        for try await event in engine.answer(request) {
+            if case .token = event { return Double(length) * 1000 / start.milliseconds(to: .now) }
+        }
+        throw AnswerError(.internal, "an answer has no token: the speed of its prompt is not known")
+    }
+
+    private func prompt(_ index: Int, tokens: Int) -> String {
         var random = UInt64(index) &* 0x9E37_79B9_7F4A_7C15 | 1
-        let prompt = (0..<promptTokens).map { _ in
+        return (0..<tokens).map { _ in
             random = random &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
             return " " + words[Int(random >> 33) % words.count]
         }.joined()
+    }
+
+    private func tokenTimes(_ index: Int) async throws -> [ContinuousClock.Instant] {
+        let prompt = prompt(index, tokens: promptTokens)
         let request = AnswerRequest(
             id: "measurement-\(index)", task: .prompt(prompt), maximumTokens: tokens, deadlineMilliseconds: 3_600_000)
         var times: [ContinuousClock.Instant] = []

@@ -63,6 +63,12 @@ public final class Frame {
     /// Whether libzmq received another part of the same message after this one.
     var hasMore: Bool { zmq_msg_more(message) != 0 }
 
+    /// What libzmq tells about the sender of a received frame.
+    var origin: ZMQSocket.Origin {
+        let key = zmq_msg_gets(message, Authentication.keyProperty).map { String(cString: $0) }
+        return ZMQSocket.Origin(key: key, connection: zmq_msg_get(message, ZMQ_SRCFD))
+    }
+
     /// The bytes, valid while `body` runs.
     public func withUnsafeBytes<R, E: Error>(_ body: (UnsafeRawBufferPointer) throws(E) -> R) throws(E) -> R {
         defer { withExtendedLifetime(self) {} }

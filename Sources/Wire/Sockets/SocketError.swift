@@ -12,6 +12,8 @@ public enum SocketError: Error, Sendable, Hashable, CustomStringConvertible {
     case unsafe(path: String, reason: String)
     /// A system call or libzmq call failed.
     case system(operation: String, endpoint: String, errno: Int32)
+    /// The connections that a port may have need more descriptors than this process can open.
+    case descriptors(needed: Int, allowed: Int)
     /// The I/O thread ended already.
     case closed
 
@@ -27,6 +29,8 @@ public enum SocketError: Error, Sendable, Hashable, CustomStringConvertible {
             return "\(path) is not safe to use: \(reason)"
         case .system(let operation, let endpoint, let errno):
             return "cannot \(operation) \(endpoint): \(String(cString: zmq_strerror(errno)))"
+        case .descriptors(let needed, let allowed):
+            return "the connections that ports may have need \(needed) open files, this process may have \(allowed): raise the limit (ulimit -n) or lower --max-connections"
         case .closed:
             return "the I/O thread has ended"
         }

@@ -155,27 +155,23 @@ public protocol SocketLoopBody<Command>: AnyObject {
 public struct SocketFactory {
     let context: ZMQContext
 
-    /// A ROUTER that listens at one or several endpoints.
+    /// Decides who may in; must be made before encrypted ports, and closed after them.
     ///
-    /// - Parameters:
-    ///   - maximumFrame: bytes of one frame; who sends more is disconnected.
-    ///   - queues: messages that wait per peer, going out and coming in.
-    /// - Returns: the socket, and the endpoints with the ports that the system chose.
-    public func router(
-        at endpoints: [Endpoint], maximumFrame: Int, queues: (out: Int, in: Int)
-    ) throws(SocketError) -> (socket: ZMQSocket, bound: [Endpoint]) {
-        let socket = try ZMQSocket(context, .router, maximumFrame: maximumFrame, queues: queues)
-        var bound: [Endpoint] = []
-        for endpoint in endpoints { bound.append(try socket.bind(endpoint)) }
-        return (socket, bound)
+    /// - Returns: nil when nothing is encrypted.
+    public func authenticator(_ security: LinkSecurity) throws(SocketError) -> Authenticator? {
+        guard let file = security.authorized else { return nil }
+        return try Authenticator(context, file)
     }
 
-    /// A DEALER that connects, now or as soon as somebody listens.
-    public func dealer(
-        _ identity: PeerIdentity, to endpoint: Endpoint, maximumFrame: Int
-    ) throws(SocketError) -> ZMQSocket {
-        let socket = try ZMQSocket(context, .dealer(identity), maximumFrame: maximumFrame)
-        try socket.connect(endpoint)
-        return socket
+    /// A port that listens at one or several endpoints.
+    ///
+    /// - Throws: `SocketError`, `SecurityError`.
+    public func port(
+        _ configuration: ListeningPort.Configuration, _ security: LinkSecurity, _ authenticator: Authenticator?
+    ) throws -> ListeningPort {
+        try ListeningPort(context, configuration, security, authenticator)
     }
+
+    /// Dials, encrypted as the security says.
+    public func dialler(_ security: LinkSecurity) -> Dialler { Dialler(context, security) }
 }

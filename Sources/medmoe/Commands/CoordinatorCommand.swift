@@ -14,6 +14,11 @@ struct CoordinatorCommand: AsyncParsableCommand {
             Workers connect to --listen, clients (medmoe ask, medmoe classify) to --serve. Answers are given as soon as \
             workers hold every expert; requests that come earlier wait until their deadline.
 
+            On addresses beyond this machine, links are encrypted, and only listed keys may in:
+
+              medmoe coordinator --model DIR --listen tcp://0.0.0.0:7070 --serve tcp://0.0.0.0:7071 \\
+                --key coordinator.key --authorized-keys authorized
+
             FOR RESEARCH ONLY, NOT FOR CLINICAL USE.
             """)
 
@@ -40,6 +45,10 @@ struct CoordinatorCommand: AsyncParsableCommand {
     @Option(help: ArgumentHelp("Batches that take turns: while one waits for experts, another computes.", valueName: "n"))
     var lanes = 1
 
+    @Option(name: .customLong("max-connections"), help: ArgumentHelp("TCP connections at the same time, at each port; more wait until one is gone.", valueName: "n"))
+    var maximumConnections = LinkLimits.connections
+
+    @OptionGroup var link: LinkOptions
     @OptionGroup var model: ModelOptions
     @OptionGroup var compute: ComputeOptions
     @OptionGroup var logging: LoggingOptions
@@ -48,6 +57,9 @@ struct CoordinatorCommand: AsyncParsableCommand {
         if !(1...4096).contains(maximumRunning) { throw ValidationError("--max-running is \(maximumRunning); expected 1 to 4096") }
         if !(0...65_536).contains(maximumWaiting) { throw ValidationError("--max-waiting is \(maximumWaiting); expected 0 to 65536") }
         try checkDrainTimeout(drainTimeout)
+        if !(1...100_000).contains(maximumConnections) {
+            throw ValidationError("--max-connections is \(maximumConnections); expected 1 to 100000")
+        }
         if !(1...16).contains(lanes) { throw ValidationError("--lanes is \(lanes); expected 1 to 16") }
     }
 
@@ -56,8 +68,12 @@ struct CoordinatorCommand: AsyncParsableCommand {
         let workers = try listen.map { try Endpoint($0, for: .bind) }
         let clients = serve.isEmpty
             ? [try CoordinatorEndpoint.standardClientEndpoint()] : try serve.map { try Endpoint($0, for: .bind) }
+        let security = try link.security(as: .coordinator)
+        for endpoint in workers + clients { _ = try security.protection(listeningAt: endpoint) }
         let loaded = try model.load(modelFolder)
         var configuration = CoordinatorEndpoint.Configuration(model: loaded, listen: workers, serve: clients)
+        configuration.security = security
+        configuration.mostConnections = maximumConnections
         configuration.clients.mostRunning = maximumRunning
         configuration.clients.mostWaiting = maximumWaiting
         try dispatch.apply(to: &configuration, of: loaded)
@@ -80,6 +96,7 @@ struct CoordinatorCommand: AsyncParsableCommand {
             metadata: [
                 "workers": "\(endpoint.listening.map(\.description).joined(separator: " "))",
                 "clients": "\(endpoint.serving.map(\.description).joined(separator: " "))",
+                "key": "\(security.key?.identity.name ?? "none")",
             ])
         await TerminationSignal.wait()
         logger.notice("shutting down", metadata: ["drain-timeout": "\(drainTimeout) s"])

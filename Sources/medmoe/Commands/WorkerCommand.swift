@@ -23,7 +23,7 @@ struct WorkerCommand: AsyncParsableCommand {
     @Option(help: ArgumentHelp("Experts to hold, by number or domain, separated by commas. Default: all in the folder.", valueName: "list"))
     var experts: String?
 
-    @Option(help: ArgumentHelp("Address of a coordinator, tcp://HOST:PORT or ipc://PATH; may be repeated.", valueName: "address"))
+    @Option(help: ArgumentHelp("Address of a coordinator, tcp://[KEY@]HOST:PORT or ipc://PATH; may be repeated.", valueName: "address"))
     var connect: [String]
 
     @Option(help: ArgumentHelp("Name shown in routing tables. Default: host name and process.", valueName: "text"))
@@ -32,6 +32,7 @@ struct WorkerCommand: AsyncParsableCommand {
     @Option(name: .customLong("drain-timeout"), help: ArgumentHelp("When asked to stop: seconds to finish what coordinators have sent.", valueName: "seconds"))
     var drainTimeout = 30.0
 
+    @OptionGroup var link: LinkOptions
     @OptionGroup var model: ModelOptions
     @OptionGroup var compute: ComputeOptions
     @OptionGroup var logging: LoggingOptions
@@ -46,6 +47,8 @@ struct WorkerCommand: AsyncParsableCommand {
         if let lifelineFolder { try Lifeline.watch(removing: PrivateFolder(lifelineFolder)) }
         let logger = logging.logger("worker")
         let endpoints = try connect.map { try Endpoint($0, for: .connect) }
+        let security = try link.security(as: .worker)
+        for endpoint in endpoints { _ = try security.protection(dialling: endpoint) }
         let folder = try model.folder(modelFolder)
         let worker = try naming(folder) {
             try ExpertWorker(
@@ -62,6 +65,7 @@ struct WorkerCommand: AsyncParsableCommand {
         let ownName = name ?? "\(ProcessInfo.processInfo.hostName)-\(ProcessInfo.processInfo.processIdentifier)"
         var configuration = WorkerEndpoint.Configuration(name: ownName, coordinators: endpoints)
         configuration.executor = worker.executor
+        configuration.security = security
         let endpoint = try await WorkerEndpoint.start(configuration, computing: worker, logger: logger) { [drainTimeout] in
             $0.drainTimeout = .seconds(drainTimeout)
         }

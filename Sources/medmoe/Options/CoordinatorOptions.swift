@@ -4,13 +4,15 @@ import Wire
 
 /// Which running coordinator a command talks to, as a client.
 struct CoordinatorOptions: ParsableArguments {
-    @Option(help: ArgumentHelp("A running coordinator's client address, tcp://HOST:PORT or ipc://PATH. Default: the one of this user on this machine.", valueName: "address"))
+    @Option(help: ArgumentHelp("A running coordinator's client address, tcp://[KEY@]HOST:PORT or ipc://PATH. Default: the one of this user on this machine.", valueName: "address"))
     var coordinator: String?
 
-    /// - Throws: `SocketError` when the address is impossible.
+    @OptionGroup var link: LinkOptions
+
+    /// - Throws: `SocketError` when the address is impossible, `SecurityError` when the link would not be safe.
     func connect() async throws -> CoordinatorClient {
         let endpoint = try coordinator.map { try Endpoint($0, for: .connect) } ?? CoordinatorEndpoint.standardClientEndpoint()
-        return try await CoordinatorClient.connect(to: endpoint)
+        return try await CoordinatorClient.connect(to: endpoint, security: link.security(as: .client))
     }
 
     /// Connects, runs `body`, and closes the connection whatever happens.

@@ -39,6 +39,9 @@ struct SourceOptions: ParsableArguments {
             guard modelFolder != nil else { throw ValidationError("--workers needs --model DIR.") }
             guard (1...256).contains(workers) else { throw ValidationError("--workers is \(workers); expected 1 to 256") }
         }
+        if modelFolder != nil, coordinator.link.key != nil || coordinator.link.authorizedKeys != nil || coordinator.link.insecure {
+            throw ValidationError("--key, --authorized-keys and --insecure belong to --coordinator: with --model nothing leaves this machine.")
+        }
         if noRetry, modelFolder != nil { throw ValidationError("--no-retry belongs to --coordinator.") }
         if dispatch.isGiven, workers == nil { throw ValidationError("--on-missing-expert and --missing-expert-patience belong to --workers.") }
         guard workerFolders.isEmpty || workerFolders.count == workers else {
