@@ -19,9 +19,9 @@ struct Echoes {
     /// The quickest round trip; nil when none was answered.
     let quickest: Duration?
 
-    init(from: TestHost, to: TestHost, count: Int = 3) {
-        // After the last request it waits for that long, if nothing has come back yet.
-        let command = ["ping", "-n", "-c", "\(count)", "-i", "0.05", "-W", "0.3", to.address]
+    /// - Parameter patience: seconds to wait after the last request, if nothing has come back yet
+    init(from: TestHost, to: TestHost, count: Int = 3, patience: Double = 5) {
+        let command = ["ping", "-n", "-c", "\(count)", "-i", "0.05", "-W", "\(patience)", to.address]
         // ping fails when nothing comes back.
         let text = (try? from.run(["sh", "-c", command.joined(separator: " ") + " || true"])) ?? ""
         let times = text.split(separator: "\n").compactMap { line -> Double? in

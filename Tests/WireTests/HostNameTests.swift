@@ -15,11 +15,11 @@ import Testing
     @Test("a socket can listen at a name")
     func aSocketCanListenAtAName() throws {
         let socket = try ZMQSocket(ZMQContext(), .router, maximumFrame: 100)
-        guard case .tcp(let host, let port) = try socket.bind(Endpoint("tcp://localhost:*", for: .bind)) else {
+        guard case .tcp(let host, let port, _) = try socket.bind(Endpoint("tcp://localhost:*", for: .bind)) else {
             Issue.record("not a tcp port")
             return
         }
-        #expect(["127.0.0.1", "[::1]"].contains(host) && port > 0)
+        #expect(host == "localhost" && port > 0)
         #expect(throws: SocketError.self) { try socket.bind(Endpoint("tcp://host.invalid:*", for: .bind)) }
     }
 }

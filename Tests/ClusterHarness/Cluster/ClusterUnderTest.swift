@@ -20,6 +20,8 @@ package final class ClusterUnderTest: Sendable {
     package let serving: String
     /// Where clients on other hosts ask; nil when the coordinator runs on none.
     package let servingHosts: String?
+    /// Keys of the links between hosts; nil on the machine itself.
+    package let keys: LinkKeys?
     private let coordinatorProgram: Program
     private let arguments: [String]
     private let current: Mutex<RunningProgram>
@@ -42,9 +44,15 @@ package final class ClusterUnderTest: Sendable {
         case .tcp: ("tcp://127.0.0.1:*", ["tcp://127.0.0.1:*"])
         case .host(let host): ("tcp://\(host.address):*", ["\(file).c", "tcp://\(host.address):*"])
         }
-        coordinatorProgram = if case .host(let host) = transport { program.on(host) } else { program }
+        if case .host(let host) = transport {
+            coordinatorProgram = program.on(host)
+            keys = try await LinkKeys.of(program)
+        } else {
+            coordinatorProgram = program
+            keys = nil
+        }
         let coordinator = try coordinatorProgram.start(
-            ClusterUnderTest.coordinatorArguments(model, listen: listen, serve: serve) + arguments)
+            ClusterUnderTest.coordinatorArguments(model, listen: listen, serve: serve) + (keys?.coordinator ?? []) + arguments)
         current = Mutex(coordinator)
         try await ClusterUnderTest.waitUntilReady(coordinator, within: limit)
         let log = coordinator.errors
@@ -89,13 +97,13 @@ package final class ClusterUnderTest: Sendable {
 
     private func workerArguments(_ name: String, experts: String?, model: String?) -> [String] {
         ["--model", model ?? self.model, "--name", name, "--connect", listening, "--threads", "1"]
-            + (experts.map { ["--experts", $0] } ?? [])
+            + (experts.map { ["--experts", $0] } ?? []) + (keys?.worker ?? [])
     }
 
     /// Starts another coordinator for the same addresses, while the first still has them or afterwards. Waits for nothing.
     package func startSecondCoordinator() throws -> RunningProgram {
         let serve = [serving] + (servingHosts.map { [$0] } ?? [])
-        return try coordinatorProgram.start(ClusterUnderTest.coordinatorArguments(model, listen: listening, serve: serve) + arguments)
+        return try coordinatorProgram.start(ClusterUnderTest.coordinatorArguments(model, listen: listening, serve: serve) + (keys?.coordinator ?? []) + arguments)
     }
 
     /// Starts a coordinator at the addresses of the one that has ended, and waits until it serves.

@@ -64,8 +64,9 @@ struct RunCommand: AsyncParsableCommand {
         let medmoe = Program.path ?? "medmoe"
         let question = "--image \(Checkout.chest) \"What organ system is being imaged?\""
         for cluster in hosted.coordinators { print("Ask from here:       \(medmoe) ask --coordinator \(cluster.serving) \(question)") }
+        let keys = hosted.coordinators.first?.keys?.client.joined(separator: " ") ?? ""
         if let cluster = hosted.coordinators.first, let address = cluster.servingHosts, let host = hosted.workers.first?.host {
-            print("Ask from a host:     ip netns exec \(host.namespace) \(medmoe) ask --coordinator \(address) \(question)")
+            print("Ask from a host:     ip netns exec \(host.namespace) \(medmoe) ask --coordinator \(address) \(keys) \(question)")
         }
         for host in hosted.field.hosts { print("Look around on \(host.name): ip netns exec \(host.namespace) bash") }
         print("Ctrl-C ends all of it. For research only, not for clinical use.\n")
