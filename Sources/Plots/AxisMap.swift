@@ -14,8 +14,9 @@ struct AxisMap: Sendable {
     init(_ axis: Axis, values: [Double], mostTicks: Int) throws {
         scale = axis.scale
         let all = values + axis.includes
-        if let bad = all.first(where: { !$0.isFinite }) {
-            throw PlotError("axis '\(axis.label)': \(bad) has no place on an axis")
+        // Beyond that, sums of values are no numbers any more.
+        if let bad = all.first(where: { !(abs($0) <= 1e100) }) {
+            throw PlotError("axis '\(axis.label)': \(bad) has no place on an axis, which goes from −1e100 to 1e100")
         }
         guard let least = all.min(), let most = all.max() else { throw PlotError("axis '\(axis.label)': there are no values to draw") }
         switch axis.scale {
@@ -23,7 +24,7 @@ struct AxisMap: Sendable {
             (low, high) = AxisMap.widened(least, most, mostTicks: mostTicks)
             ticks = Ticks.linear(low, high, most: mostTicks)
         case .logarithmic:
-            guard least > 0 else { throw PlotError("axis '\(axis.label)': \(least) has no place on a logarithmic axis; use a linear one") }
+            guard least >= 1e-100 else { throw PlotError("axis '\(axis.label)': \(least) has no place on a logarithmic axis; use a linear one") }
             let (bottom, top) = least == most ? (least / 2, most * 2) : (least, most * 1.05)
             (low, high) = (log10(bottom), log10(top))
             ticks = Ticks.logarithmic(bottom, top, most: mostTicks)
@@ -63,9 +64,11 @@ struct AxisMap: Sendable {
         var (low, high) = (least, most)
         if low >= 0, low < 0.6 * high { low = 0 }
         if high <= 0, high > 0.6 * low { high = 0 }
-        guard high > low else {
-            let margin = low == 0 ? 1 : abs(low) / 2
-            return (low - (low == 0 ? 0 : margin), high + margin)
+        // Values that differ by rounding only are one.
+        guard high - low > 1e-12 * max(abs(low), abs(high)), high - low > 1e-100 else {
+            let isNothing = max(abs(low), abs(high)) < 1e-99
+            let margin = isNothing ? 1 : abs(low) / 2
+            return isNothing ? (low < 0 ? -1 : 0, 1) : (low - margin, high + margin)
         }
         let step = Ticks.step(extent: high - low, most: mostTicks)
         return ((low / step + 1e-9).rounded(.down) * step, (high / step - 1e-9).rounded(.up) * step)

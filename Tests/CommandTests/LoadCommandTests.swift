@@ -47,7 +47,7 @@ extension Commands {
             ])
             for word in [
                 "open loop, 12 requests/s", "24 made", "24 of them answered", "TTFT", "TPOT", "ITL", "end to end", "sent late", "goodput", "100.0 %",
-                "X-Ray", "left", "right", "tiles_done", "output tokens/s",
+                "X-Ray", "left", "right", "tiles_done", "output tokens/s", "per output token",
             ] { #expect(outcome.output.contains(word), "\(word) is not in \(outcome)") }
             #expect(!outcome.errors.contains("\u{1B}"), "no escape codes off a terminal")
             let report = try report(String(contentsOfFile: json, encoding: .utf8))
@@ -127,7 +127,8 @@ extension Commands {
             for pattern in [["--concurrency", "4"], ["--rate", "10"], ["--rate", "40"]] {
                 files.append(program.folder.appending("load\(pattern[0])\(pattern[1]).json"))
                 try await program.succeed(
-                    ["load", "--coordinator", cluster.serving, "--warm-up", "0", "--requests", "15", "--tokens", "2..4", "--json", files[files.count - 1]] + pattern)
+                    ["load", "--coordinator", cluster.serving, "--warm-up", "0", "--requests", "15", "--tokens", "2..4", "--json", files[files.count - 1],
+                     "--images", Checkout.root.appending(path: "cluster/images").path, "--modalities", "X-Ray=3,none=1", "--words", "4..8"] + pattern)
             }
             let plots = program.folder.appending("plots")
             let outcome = try await program.succeed(["load", "plot", "--out", plots] + files)
@@ -137,6 +138,8 @@ extension Commands {
             }
             let other = try program.folder.write("other.json", "{\"kind\": \"answers\"}")
             expectRefusal(try await program.run(["load", "plot", other]), naming: "other.json", "medmoe load --json")
+            let huge = try program.folder.write("huge.tsv", "seconds a\n0 -1.7e308\n1 1.7e308\n")
+            expectRefusal(try await program.run(["load", "plot", "--table", huge, "--out", plots]), naming: "1e100")
             let table = try program.folder.write("memory.tsv", "seconds coordinator worker-0\n0 10 20\n1 11 21\n")
             try await program.succeed(["load", "plot", "--table", table, "--out", plots, "--title", "Memory", "--y-label", "MiB"])
             #expect(try String(contentsOfFile: "\(plots)/memory.svg", encoding: .utf8).contains("worker-0"))

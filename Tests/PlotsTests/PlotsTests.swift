@@ -19,7 +19,7 @@ import Testing
         #expect(Ticks.logarithmic(1e-6, 1e12, most: 6).count <= 7)
     }
 
-    @Test("however odd the range, there are ticks and not too many", arguments: [(0.0, 1e-9), (1e12, 1.0001e12), (-3e5, 7e-3), (5.0, 5.0), (0.0, 0.0), (-4, -4)])
+    @Test("however odd the range, there are ticks and not too many", arguments: [(0.0, 1e-9), (1e12, 1.0001e12), (-3e5, 7e-3), (5.0, 5.0), (0.0, 0.0), (-4.0, -4.0), (-1e100, 1e100), (0.0, Double.leastNonzeroMagnitude), (1.0, 1 + 3e-16), (-Double.leastNonzeroMagnitude, Double.leastNormalMagnitude)])
     func oddRanges(low: Double, high: Double) throws {
         let map = try AxisMap(Axis("x"), values: [low, high], mostTicks: 6)
         #expect((2...8).contains(map.ticks.count), "\(map.ticks)")
@@ -66,6 +66,8 @@ import Testing
         #expect(throws: PlotError.self) { try plot([]).svg() }
         #expect(throws: PlotError.self) { try plot([Series("", .line, [])]).svg() }
         #expect(throws: PlotError.self) { try plot([Series("", .line, [Point(1, 0), Point(2, 3)])], y: .logarithmic).svg() }
+        #expect(throws: PlotError.self) { try plot([Series("", .line, [Point(1, Double.leastNonzeroMagnitude), Point(2, 3)])], y: .logarithmic).svg() }
+        #expect(throws: PlotError.self) { try plot([Series("", .line, [Point(0, -1.7e308), Point(1, 1.7e308)])]).svg() }
         #expect(throws: PlotError.self) { try plot([Series("", .bars, [Point(2, 1)])], x: .categories(["a", "b"])).svg() }
         #expect(throws: PlotError.self) { try plot([Series("", .line, [Point(100, 1)])], x: .percentile).svg() }
         #expect(throws: PlotError.self) { try plot([Series("", .line, [Point(0, 1)])], references: [Reference("", .horizontal(.nan))]).svg() }

@@ -13,7 +13,7 @@ struct DispatchText {
         if !failures.isEmpty { parts.append(LoadText.failures(failures)) }
         for (kind, path) in [("expert", \DispatchRun.experts), ("worker", \DispatchRun.workers)] { parts.append(shares(kind, path).text) }
         let counters = report.runs.reduce(into: [:]) { $0.merge($1.counters, uniquingKeysWith: +) }
-        if !counters.isEmpty { parts.append(LoadText.counters(counters)) }
+        if !counters.isEmpty { parts.append(LoadText.counters(counters, per: ("tile", report.runs.reduce(0) { $0 + $1.tiles }))) }
         return parts.joined(separator: "\n\n")
     }
 

@@ -12,7 +12,7 @@ struct LoadText {
         if !report.failures.isEmpty { parts.append(LoadText.failures(report.failures)) }
         if !report.experts.isEmpty { parts.append(LoadText.shares("expert", report.experts)) }
         if !report.workers.isEmpty { parts.append(LoadText.shares("worker", report.workers)) }
-        if !report.counters.isEmpty { parts.append(LoadText.counters(report.counters)) }
+        if !report.counters.isEmpty { parts.append(LoadText.counters(report.counters, per: ("output token", report.outputTokens))) }
         return parts.joined(separator: "\n\n")
     }
 
@@ -85,9 +85,12 @@ struct LoadText {
         return table.text
     }
 
-    static func counters(_ counters: [String: Int]) -> String {
-        var table = TextTable(["counted by coordinators", "grew by"])
-        for (name, growth) in counters.sorted(by: { $0.key < $1.key }) { table.add([name, grouped(growth)]) }
+    /// - Parameter unit: what each is divided by, and how much there was of it.
+    static func counters(_ counters: [String: Int], per unit: (name: String, count: Int)) -> String {
+        var table = TextTable(["counted by coordinators", "grew by", "per \(unit.name)"])
+        for (name, growth) in counters.sorted(by: { $0.key < $1.key }) {
+            table.add([name, grouped(growth), unit.count > 0 ? String(format: "%.3f", Double(growth) / Double(unit.count)) : "-"])
+        }
         return table.text
     }
 
