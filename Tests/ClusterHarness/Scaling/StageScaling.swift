@@ -41,7 +41,7 @@ package struct StageScaling: Sendable {
     /// Makes the hosts, measures, removes the hosts.
     package func run(workers: Int) async throws -> Outcome {
         let program = try Program()
-        let keys = try await ClusterKeys(program)
+        let keys = try await LinkKeys.of(program)
         let names = (0..<workers).map { "worker-\($0)" }
         let field = try HostField(
             [HostPlan("driver", processorShare: Self.driverLimit)] + names.map { HostPlan($0, processorShare: share) })
@@ -54,10 +54,10 @@ package struct StageScaling: Sendable {
         let loading = try program.on(driver).start(
             ["load", "--dispatch", "--listen", address, "--model", model, "--rows", "\(rows)", "--workers", "\(workers)"]
                 + ["--concurrency", "\(4 * workers)", "--warm-up", "5", "--duration", "\(seconds)", "--patience", "300", "--json", json]
-                + keys.listening)
+                + keys.coordinator)
         for name in names {
             _ = try program.on(field.host(name)).start(
-                ["worker", "--model", model, "--name", name, "--connect", address, "--threads", "1"] + keys.dialling)
+                ["worker", "--model", model, "--name", name, "--connect", address, "--threads", "1"] + keys.worker)
         }
         // The load lasts until shortly before the driver ends: its last seconds tell what it used.
         var samples: [(at: ContinuousClock.Instant, used: Double)] = []
