@@ -19,7 +19,10 @@ final class FieldKeeper: Sendable {
 
     deinit { close() }
 
-    func keep(_ relay: RelayProcess) { state.withLock { $0.relays.append(relay) } }
+    func keep(_ relay: RelayProcess) {
+        state.withLock { $0.relays.append(relay) }
+        removeAlso(relay.folder)
+    }
 
     func keep(_ group: ControlGroup) { state.withLock { $0.groups.append(group) } }
 
