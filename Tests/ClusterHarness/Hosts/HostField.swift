@@ -1,15 +1,14 @@
 import Foundation
-import Synchronization
 
 /// Several hosts on this machine, on a switch of their own: network namespaces that reach each other and nothing else.
 ///
 /// Each host resolves the others' names. Everything ends with this value: processes on the hosts are killed, what was made is
 /// removed. When the process that owns it ends in any other way, even by SIGKILL, a janitor does that.
-package final class HostField: Sendable {
+///
+/// Whatever uses a host keeps all of them.
+package struct HostField: Sendable {
     package let hosts: [TestHost]
-    private let owner: OwnerTag
-    private let janitor: Janitor
-    private let isOpen = Mutex(true)
+    private let keeper: FieldKeeper
 
     /// - Throws: `HarnessError` when this machine lacks something that a plan needs, or a command fails; nothing stays then.
     package init(_ plans: [HostPlan]) throws {
@@ -20,17 +19,14 @@ package final class HostField: Sendable {
         if let lack = HostAbilities.here.lack(plans.reduce(into: []) { $0.formUnion($1.needs) }) { throw HarnessError(lack) }
         // What owners left who had no janitor, or whose janitor was killed as well.
         try Leftovers.removeAllOfTheDead()
-        owner = OwnerTag()
-        janitor = try Janitor(for: owner)
+        keeper = try FieldKeeper()
         do {
-            hosts = try HostField.make(plans, owner)
+            hosts = try HostField.make(plans, keeper)
         } catch {
-            try? Leftovers.remove(of: owner)
+            keeper.close()
             throw error
         }
     }
-
-    deinit { close() }
 
     package func host(_ name: String) throws -> TestHost {
         guard let host = hosts.first(where: { $0.name == name }) else { throw HarnessError("there is no host \(name)") }
@@ -38,25 +34,16 @@ package final class HostField: Sendable {
     }
 
     /// Lets the janitor remove a folder as well, if this process does not live to do it.
-    package func removeAlso(_ folder: TemporaryFolder) { janitor.removeAlso(folder.path) }
+    package func removeAlso(_ folder: TemporaryFolder) { keeper.removeAlso(folder) }
 
     /// Kills what runs on the hosts and removes them. Again does nothing.
-    package func close() {
-        let wasOpen = isOpen.withLock { isOpen in
-            defer { isOpen = false }
-            return isOpen
-        }
-        guard wasOpen else { return }
-        hosts.forEach { $0.link.relay?.stop() }
-        // What cannot be removed now the janitor tries again.
-        try? Leftovers.remove(of: owner)
-        janitor.dismiss()
-    }
+    package func close() { keeper.close() }
 }
 
 /// What is done to the network.
 extension HostField {
-    private static func make(_ plans: [HostPlan], _ owner: OwnerTag) throws -> [TestHost] {
+    private static func make(_ plans: [HostPlan], _ keeper: FieldKeeper) throws -> [TestHost] {
+        let owner = keeper.owner
         let hub = "\(owner)-switch"
         let spaces = plans.map { "\(owner)-\($0.name)" }
         let addresses = plans.indices.map { "198.18.0.\($0 + 1)" }
@@ -84,9 +71,10 @@ extension HostField {
             try batch(["-n", space], ["link set lo up", "addr add \(address)/16 dev \(device)", "link set \(device) up"])
             try batch(["-n", hub], isTunnel ? ["link set \(port) up", "route add \(address)/32 dev \(port)"] : ["link set \(port) master br0 up"])
             let relay = isTunnel ? try RelayProcess(between: [(space, device), (hub, port)]) : nil
+            if let relay { keeper.keep(relay) }
             let link = HostLink(namespace: space, switchNamespace: hub, port: port, relay: relay, usesNetem: plan.isFar && netem)
             if let rate = plan.rate { try link.shape(rate) }
-            hosts.append(try TestHost(plan, namespace: space, address: address, link: link, owner: owner))
+            hosts.append(try TestHost(plan, namespace: space, address: address, link: link, keeper: keeper))
         }
         return hosts
     }

@@ -16,6 +16,8 @@ final class Janitor: Sendable {
         pipe.closeReading()
     }
 
+    deinit { dismiss() }
+
     func removeAlso(_ folder: String) { pipe.write(folder + "\n") }
 
     /// Everything is removed already.

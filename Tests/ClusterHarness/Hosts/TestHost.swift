@@ -3,33 +3,37 @@ import Synchronization
 
 /// One test host: a network namespace with an address, a name, and limits that its processes share.
 ///
-/// Lives as long as its field.
+/// Keeps its field.
 package final class TestHost: Sendable {
     package let plan: HostPlan
     /// The network namespace, for `ip netns exec`.
     package let namespace: String
     package let address: String
     let link: HostLink
-    private let groups: [ControlGroup]
+    private let keeper: FieldKeeper
+    /// Files in which a process writes its number to be limited.
+    private let joining: [String]
     private let imposed = Mutex(NetworkCondition.undisturbed)
 
     package var name: String { plan.name }
 
-    init(_ plan: HostPlan, namespace: String, address: String, link: HostLink, owner: OwnerTag) throws {
+    init(_ plan: HostPlan, namespace: String, address: String, link: HostLink, keeper: FieldKeeper) throws {
         self.plan = plan
         self.namespace = namespace
         self.address = address
         self.link = link
+        self.keeper = keeper
         var groups: [ControlGroup] = []
-        if let share = plan.processorShare { groups.append(try .processor(share: share, owner: owner)) }
-        if let memory = plan.memory { groups.append(try .memory(bytes: memory, owner: owner)) }
-        self.groups = groups
+        if let share = plan.processorShare { groups.append(try .processor(share: share, owner: keeper.owner)) }
+        if let memory = plan.memory { groups.append(try .memory(bytes: memory, owner: keeper.owner)) }
+        groups.forEach(keeper.keep)
+        joining = groups.map(\.membersFile)
     }
 
     /// What is put in front of a command so that it runs here: it joins the limits, then becomes the command, with the same
     /// process id.
     package var launcher: [String] {
-        let join = groups.map { "echo $$ > \($0.membersFile) && " }.joined()
+        let join = joining.map { "echo $$ > \($0) && " }.joined()
         return ["/bin/sh", "-c", join + "exec ip netns exec \(namespace) \"$@\"", "sh"]
     }
 

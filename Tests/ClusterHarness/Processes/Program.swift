@@ -20,8 +20,8 @@ package struct Program: Sendable {
     /// Prints and runtime files of the processes go here.
     package var folder: TemporaryFolder { group.folder }
     package let environment: [String: String]
-    /// Put in front of every command.
-    private var launcher: [String] = []
+    /// Where it runs; nil for the machine itself.
+    private var host: TestHost?
 
     /// - Parameter changes: variables to set besides those of this process.
     package init(_ changes: [String: String] = [:]) throws {
@@ -42,7 +42,7 @@ package struct Program: Sendable {
     /// The same program, run on a test host; files and folder are the same.
     package func on(_ host: TestHost?) -> Program {
         var copy = self
-        copy.launcher = host?.launcher ?? []
+        copy.host = host
         return copy
     }
 
@@ -62,10 +62,10 @@ package struct Program: Sendable {
 
     /// Starts any program, given by its path.
     package func startCommand(_ words: [String]) throws -> RunningProgram {
-        let all = launcher + words
+        let all = (host?.launcher ?? []) + words
         let process = try ChildProcess(all[0], Array(all.dropFirst()), environment: environment, folder: folder)
         group.add(process)
-        return RunningProgram(process: process, group: group)
+        return RunningProgram(process: process, group: group, host: host)
     }
 
     /// Runs it to its end.

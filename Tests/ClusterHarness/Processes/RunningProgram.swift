@@ -2,6 +2,8 @@
 package struct RunningProgram: Sendable {
     package let process: ChildProcess
     package let group: ProcessGroup
+    /// Where it runs; nil for the machine itself.
+    package let host: TestHost?
 
     package var processID: Int32 { process.processID }
     package var output: String { process.output }

@@ -121,6 +121,7 @@ package struct FaultBench: Sendable {
         let site = try await site([nil])
         let load = try await SteadyLoad(questions, at: site.cluster.serving, askers: askers, deadline: deadline, most: max(2 * questions.count, 4 * askers))
         let outcome = await load.finish()
+        withExtendedLifetime(site) {}
         if let failed = outcome.failed.first { throw HarnessError("without an accident a request failed: \(failed.failure ?? "")") }
         var expected: [Int: [Int]] = [:]
         for answer in outcome.answers {
@@ -149,6 +150,7 @@ package struct FaultBench: Sendable {
             throw HarnessError("\(scenario.name): \(error)\nfailed requests: \(outcome.failed.prefix(3).compactMap(\.failure))")
         }
         let outcome = await load.stop()
+        withExtendedLifetime(site) {}
         return FaultOutcome(
             scenario: scenario, load: outcome, wrong: outcome.wrong(undisturbed.expected).count, recovery: recovery,
             undisturbedStall: undisturbed.load.stall(99),

@@ -5,7 +5,8 @@ import Synchronization
 final class RelayProcess: Sendable {
     private let pipe: Pipe
     private let process: ChildProcess
-    private let folder: TemporaryFolder
+    /// What it prints.
+    let folder: TemporaryFolder
     /// Lines that were said, the greeting among them.
     private let said = Mutex(0)
 
