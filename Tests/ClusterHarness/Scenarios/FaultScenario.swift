@@ -34,9 +34,6 @@ package struct FaultOutcome: Sendable {
     package let wrong: Int
     package let recovery: Recovery
 
-    /// Of the same load without the accident.
-    let undisturbedStall: Double
-
     package var stall: Double { load.stall(99) }
 
     /// Requests that had no end within their deadline and a moment more.
@@ -48,10 +45,7 @@ package struct FaultOutcome: Sendable {
         if overdue > 0 { complaints.append("\(overdue) hung beyond their deadline") }
         if !load.failed.isEmpty { complaints.append("\(load.failed.count) failed, the first: \(load.failed[0].failure ?? "")") }
         if wrong > 0 { complaints.append("\(wrong) answers differ") }
-        // On a machine that is busy with other things, silences are long without any accident.
-        if let limit = scenario.stallLimit, stall > max(limit / .milliseconds(1), 2 * undisturbedStall) {
-            complaints.append("stalls beyond \(limit)")
-        }
+        if let limit = scenario.stallLimit, stall > limit / .milliseconds(1) { complaints.append("stalls beyond \(limit)") }
         switch recovery {
         case .never: complaints.append("not used again")
         case .within(let duration) where duration > scenario.recoveryLimit: complaints.append("used again too late")
@@ -153,7 +147,6 @@ package struct FaultBench: Sendable {
         withExtendedLifetime(site) {}
         return FaultOutcome(
             scenario: scenario, load: outcome, wrong: outcome.wrong(undisturbed.expected).count, recovery: recovery,
-            undisturbedStall: undisturbed.load.stall(99),
             overdue: outcome.answers.count { $0.ended - $0.asked > deadline + FaultBench.grace })
     }
 }
