@@ -6,6 +6,8 @@ import Testing
 @testable import Wire
 
 /// Encrypted ports and those who knock at them; a good worker and a good client go on unharmed all the time.
+///
+/// The address of a peer is only sure to be known of those that stay for a while.
 @Suite struct LinkTests {
     private let all = addresses(layers: 0..<2, experts: [0, 1])
 
@@ -78,7 +80,7 @@ import Testing
             try await eventually("it is refused") { try await encrypted.refused(.plaintext) + encrypted.refused(.hangup) >= before + 2 }
             peer.socket.close()
         }
-        #expect(encrypted.lines.contains("refused 127.0.0.1:", "does not encrypt"))
+        #expect(encrypted.lines.contains("refused ", "does not encrypt"))
         let client = try await CoordinatorClient.connect(to: encrypted.clientPort)
         let error = await #expect(throws: AnswerError.self) { try await client.status() }
         #expect(error?.code == .unauthorized && error?.reason.contains("--key") == true)
@@ -95,7 +97,7 @@ import Testing
         #expect(error?.code == .unauthorized && error?.reason.contains("another key than 'impostor'") == true)
         await client.close()
         #expect(try await encrypted.refused(.crypto) >= 2)
-        #expect(encrypted.lines.contains("refused 127.0.0.1:", "not made with this port's key"))
+        #expect(encrypted.lines.contains("refused ", "not made with this port's key"))
         let lines = LogLines()
         let worker = try await worker(encrypted, "good-worker", trusting: "impostor", lines)
         try await eventually("it says so") { lines.contains("another key than 'impostor'") }
@@ -236,7 +238,7 @@ import Testing
         patient.end()
         peer.socket.close()
         await ear.stop()
-        #expect(encrypted.lines.contains("refused a peer", "replayed, or out of order") && encrypted.lines.contains("refused 127.0.0.1:", "changed or replayed"))
+        #expect(encrypted.lines.contains("refused a peer", "replayed, or out of order") && encrypted.lines.contains("refused ", "changed or replayed"))
         try await encrypted.serves()
         await encrypted.stop()
     }
