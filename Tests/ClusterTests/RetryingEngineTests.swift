@@ -63,7 +63,7 @@ private final class ScriptedEngine: AnswerEngine {
         #expect(error?.code == .protocolViolation && error?.reason.contains("token 2 was 6 and is 9") == true)
     }
 
-    @Test(arguments: [AnswerError.Code.invalidRequest, .invalidImage, .contextLength, .expertsLost, .deadline, .cancelled, .protocolViolation, .internal])
+    @Test(arguments: [AnswerError.Code.invalidRequest, .invalidImage, .contextLength, .expertsLost, .deadline, .cancelled, .protocolViolation, .unauthorized, .internal])
     func whatWouldHappenAgainIsNotTriedAgain(code: AnswerError.Code) async throws {
         let engine = ScriptedEngine([.init(tokens: [], error: AnswerError(code, "no"))])
         let error = await #expect(throws: AnswerError.self) { try await collect(retrying(engine).answer(request())) }

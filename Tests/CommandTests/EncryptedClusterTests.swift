@@ -82,7 +82,9 @@ extension Commands {
                 try await program.run(ask + ["--key", path("client.key"), "--authorized-keys", path("impostor.pub")], within: .seconds(20)),
                 naming: "another key than 'impostor'")
             let status = try await program.succeed(["status", "--coordinator", cluster.serving] + link("client"))
-            for counter in ["links_refused_plaintext", "links_refused_unauthorized", "links_refused_crypto"] {
+            // The client may have seen first that this port encrypts, and hung up before it said that it does not.
+            #expect(status.output.contains("links_refused_plaintext") || status.output.contains("links_refused_hangup"), "\(status)")
+            for counter in ["links_refused_unauthorized", "links_refused_crypto"] {
                 #expect(status.output.contains(counter), "\(counter) is not in: \(status)")
             }
             #expect(try await program.succeed(ask + link("client")).answer().answer == "chest")

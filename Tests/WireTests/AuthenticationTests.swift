@@ -70,7 +70,7 @@ import Testing
     @Test mutating func eachKindIsTold() {
         for (event, reason) in [
             (.protocolFailed(ZMQ_PROTOCOL_ERROR_ZMTP_MECHANISM_MISMATCH), .plaintext), (.protocolFailed(ZMQ_PROTOCOL_ERROR_ZMTP_INVALID_SEQUENCE), .sequence),
-            (.protocolFailed(ZMQ_PROTOCOL_ERROR_ZMTP_MALFORMED_COMMAND_HELLO), .foreign), (.keyRefused(400), .unauthorized), (.handshakeFailed(errno: 11), .hangup),
+            (.protocolFailed(ZMQ_PROTOCOL_ERROR_ZMTP_MALFORMED_COMMAND_HELLO), .sequence), (.keyRefused(400), .unauthorized), (.handshakeFailed(errno: 11), .hangup),
         ] as [(SocketEvent, LinkRefusal)] {
             _ = take(.accepted(9))
             _ = take(event)
@@ -101,5 +101,17 @@ import Testing
         _ = take(.accepted(9))
         watch.received(from: 9)
         #expect(take(.disconnected(9)) == nil)
+    }
+
+    @Test mutating func aFailureWithoutAnEndIsToldAllTheSameAndBlamesNobodyElse() {
+        for descriptor in [4, 5] as [Int32] { _ = take(.accepted(descriptor)) }
+        watch.received(from: 5)
+        _ = take(.protocolFailed(ZMQ_PROTOCOL_ERROR_ZMTP_INVALID_SEQUENCE))
+        #expect(watch.settle(now: start) == nil)
+        #expect(watch.settle(now: start + .seconds(1)) == LinkWatch.Refused(reason: .sequence, address: nil))
+        #expect(watch.settle(now: start + .seconds(2)) == nil)
+        _ = take(.protocolFailed(ZMQ_PROTOCOL_ERROR_ZMTP_INVALID_SEQUENCE))
+        #expect(take(.accepted(6)) == .sequence)
+        #expect(take(.disconnected(5)) == nil)
     }
 }

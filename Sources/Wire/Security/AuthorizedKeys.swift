@@ -2,7 +2,8 @@
 public struct AuthorizedKeys: Sendable, Hashable {
     /// In the order of the file.
     public let keys: [AuthorizedKey]
-    private let byPublicKey: [PublicKey: AuthorizedKey]
+    /// By hexadecimal digits, as libzmq gives the key of a message's sender.
+    private let byDigits: [String: AuthorizedKey]
 
     /// Bytes of a file: some ten thousand keys.
     public static let fileLimit = 1 << 20
@@ -35,14 +36,16 @@ public struct AuthorizedKeys: Sendable, Hashable {
             keys.append(key)
         }
         self.keys = keys
-        byPublicKey = Dictionary(uniqueKeysWithValues: keys.map { ($0.publicKey, $0) })
+        byDigits = Dictionary(uniqueKeysWithValues: keys.map { ($0.publicKey.hexadecimalDigits, $0) })
     }
 
     /// The entry of a key, whatever it may do.
-    public subscript(key: PublicKey) -> AuthorizedKey? { byPublicKey[key] }
+    public subscript(key: PublicKey) -> AuthorizedKey? { byDigits[key.hexadecimalDigits] }
 
     /// The entry of a key if it may do this.
-    public func key(_ key: PublicKey, for role: KeyRole) -> AuthorizedKey? { byPublicKey[key].flatMap { $0.permits(role) ? $0 : nil } }
+    ///
+    /// - Parameter digits: the public key, in lower-case hexadecimal digits.
+    public func key(digits: String, for role: KeyRole) -> AuthorizedKey? { byDigits[digits].flatMap { $0.permits(role) ? $0 : nil } }
 
     /// The key that a listener must have.
     ///

@@ -31,9 +31,7 @@ public final class Authenticator {
     /// The entry of a key that was let in, if it may still do this.
     ///
     /// - Parameter digits: as libzmq gives it with a message.
-    func key(_ digits: String, for role: KeyRole) -> AuthorizedKey? {
-        PublicKey(hexadecimal: Array(digits.utf8)).flatMap { ring.keys.key($0, for: role) }
-    }
+    func key(_ digits: String, for role: KeyRole) -> AuthorizedKey? { ring.keys.key(digits: digits, for: role) }
 
     /// Reads the file again if it changed and nobody looked lately.
     public func refresh(now: ContinuousClock.Instant) -> KeyNotice? { look(ring.refresh(now: now)) }

@@ -6,7 +6,7 @@ public enum LinkRefusal: String, Sendable, Hashable, CaseIterable, CustomStringC
     case plaintext
     /// What the peer sent was not made with the right keys: it has another key of ours than we have.
     case crypto
-    /// A command of the handshake that does not belong there, or a message that was sent before: replayed, or out of order.
+    /// A command that does not belong there, or a message that was sent before: replayed, or out of order.
     case sequence
     /// The peer has a key, but not one that may in.
     case unauthorized
@@ -16,7 +16,7 @@ public enum LinkRefusal: String, Sendable, Hashable, CaseIterable, CustomStringC
     case violation
     /// The handshake was not finished in time.
     case timeout
-    /// The peer hung up in the middle of the handshake.
+    /// The peer hung up in the middle of the handshake: perhaps because it saw that it cannot encrypt as this port does.
     case hangup
     /// The peer does not speak ZMTP at all.
     case foreign
@@ -45,8 +45,7 @@ public enum LinkRefusal: String, Sendable, Hashable, CaseIterable, CustomStringC
         switch code {
         case ZMQ_PROTOCOL_ERROR_ZMTP_MECHANISM_MISMATCH: self = .plaintext
         case ZMQ_PROTOCOL_ERROR_ZMTP_CRYPTOGRAPHIC, ZMQ_PROTOCOL_ERROR_ZMTP_KEY_EXCHANGE: self = .crypto
-        case ZMQ_PROTOCOL_ERROR_ZMTP_INVALID_SEQUENCE, ZMQ_PROTOCOL_ERROR_ZMTP_UNEXPECTED_COMMAND: self = .sequence
-        default: self = .foreign
+        default: self = .sequence
         }
     }
 }

@@ -1,7 +1,8 @@
 /// Understands what a monitor tells about the connections of a listening socket.
 ///
 /// Events in, refusals out; no socket. libzmq names the connection when it begins and when it ends, but not in between: a failure
-/// belongs to the connection whose end is told next.
+/// belongs to the connection whose end is told directly after it. After a replayed message libzmq reads nothing more from the
+/// connection but keeps it, so that no end is told.
 struct LinkWatch {
     /// A connection that ended before its peer had proved anything.
     struct Refused: Hashable {
@@ -18,7 +19,9 @@ struct LinkWatch {
     }
 
     private var connections: [Int32: Connection] = [:]
-    private var failure: LinkRefusal?
+    private var failure: (reason: LinkRefusal, told: ContinuousClock.Instant)?
+    /// Longer than libzmq takes from a failure to the end of its connection.
+    private static let patience: Duration = .milliseconds(200)
     /// Descriptors whose first message was read before the news that they began.
     private var early: Set<Int32> = []
 
@@ -33,18 +36,32 @@ struct LinkWatch {
     mutating func take(
         _ event: SocketEvent, now: ContinuousClock.Instant, begin: (Int32) -> String?, end: (Int32) -> Bool
     ) -> Refused? {
+        var orphan: Refused?
+        if let failure {
+            if case .disconnected = event {} else {
+                orphan = Refused(reason: failure.reason, address: nil)
+                self.failure = nil
+            }
+        }
         switch event {
         case .accepted(let descriptor):
             let isProven = early.remove(descriptor) != nil
             connections[descriptor] = Connection(since: now, address: begin(descriptor), isProven: isProven)
         case .handshakeFailed:
-            failure = .hangup
-        case .protocolFailed(let code): failure = LinkRefusal(protocolError: code)
-        case .keyRefused: failure = .unauthorized
+            failure = (.hangup, now)
+        case .protocolFailed(let code): failure = (LinkRefusal(protocolError: code), now)
+        case .keyRefused: failure = (.unauthorized, now)
         case .disconnected(let descriptor): return take(endOf: descriptor, peerIsThere: end(descriptor), now: now)
         case .listening, .connected, .acceptFailed, .handshakeSucceeded, .other: break
         }
-        return nil
+        return orphan
+    }
+
+    /// A failure after which no end was told.
+    mutating func settle(now: ContinuousClock.Instant) -> Refused? {
+        guard let failure, failure.told + Self.patience <= now else { return nil }
+        self.failure = nil
+        return Refused(reason: failure.reason, address: nil)
     }
 
     /// A message came over a connection: its handshake is over.
@@ -54,7 +71,8 @@ struct LinkWatch {
 
     private mutating func take(endOf descriptor: Int32, peerIsThere: Bool, now: ContinuousClock.Instant) -> Refused? {
         let connection = connections.removeValue(forKey: descriptor)
-        defer { failure = nil }
+        let failure = failure?.reason
+        self.failure = nil
         guard let connection else { return failure.map { Refused(reason: $0, address: nil) } }
         let age = connection.since.duration(to: now)
         // libzmq gives the same event to a peer that hangs up and to one whose time is over.

@@ -114,6 +114,7 @@ public final class ListeningPort {
     ///   - mostFrames: frames of one message, without the peer's identity.
     ///   - mostBytes: bytes of all its frames.
     public func receive(from socket: ZMQSocket, mostFrames: Int, mostBytes: Int) -> Event {
+        if let refused = watch.settle(now: .now) { return count(refused) }
         if let monitor, socket === monitor.socket { return news(from: monitor) }
         while true {
             switch socket.receive(mostFrames: mostFrames, mostBytes: mostBytes) {
@@ -138,14 +139,16 @@ public final class ListeningPort {
             if case .listening(let descriptor) = event { listeners.append(descriptor) }
             let refused = watch.take(event, now: .now, begin: connections.begin, end: connections.end)
             counters.open = watch.open
-            if let refused {
-                counters.refused[refused.reason, default: 0] += 1
-                return .refused(refused.reason, address: refused.address)
-            }
+            if let refused { return count(refused) }
             if let change = moveGate() { return change }
         }
         // Also after a refusal, which made room.
         return moveGate() ?? .nothing
+    }
+
+    private func count(_ refused: LinkWatch.Refused) -> Event {
+        counters.refused[refused.reason, default: 0] += 1
+        return .refused(refused.reason, address: refused.address)
     }
 
     /// Stops or starts listening as the number of connections wants it.
