@@ -139,6 +139,20 @@ import Wire
         #expect(bench.tiles().count == 4)
     }
 
+    @Test func aTileIsNotSplitAmongReplicasThatAreBusy() throws {
+        var bench = DispatchBench(experts: one) { $0.fewestRowsOfPart = 4 }
+        let peers = try ["a", "b", "c", "d"].map { try bench.join($0, one) }
+        // Two have work, two have none.
+        for ticket in 1...2 { bench.handle(.submit(TicketID(UInt64(ticket)), [try tile(0, 0, rows: 3)], deadline: bench.now + .seconds(5))) }
+        #expect(bench.tiles().map(\.payload.rows) == [3, 3])
+        bench.handle(.submit(TicketID(3), [try tile(0, 0, rows: 32)], deadline: bench.now + .seconds(5)))
+        #expect(bench.tiles().map(\.payload.rows) == [3, 3, 16, 16])
+        // All have work.
+        bench.handle(.submit(TicketID(4), [try tile(0, 0, rows: 32)], deadline: bench.now + .seconds(5)))
+        #expect(bench.tiles().map(\.payload.rows) == [3, 3, 16, 16, 32])
+        #expect(peers.allSatisfy { bench.machine.workers[$0]?.owed.isEmpty == false })
+    }
+
     @Test func tilesAreNotSplitWhenRowsDependOnTheirNeighbours() throws {
         var bench = DispatchBench(experts: one) { $0.fewestRowsOfPart = 4 }
         for name in ["a", "b"] {

@@ -32,39 +32,6 @@ private final class Noise: @unchecked Sendable {
     var count: Int { running.withLock { sent } }
 }
 
-/// A TCP connection without any protocol.
-private struct RawConnection {
-    let descriptor: Int32
-
-    init(to endpoint: Endpoint) throws {
-        guard case .tcp(_, let port, _) = endpoint else { throw TimedOut(description: "tcp only") }
-        descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-        var address = sockaddr_in()
-        address.sin_family = sa_family_t(AF_INET)
-        address.sin_port = port.bigEndian
-        address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
-        let status = withUnsafePointer(to: &address) {
-            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size)) }
-        }
-        guard status == 0 else { throw TimedOut(description: "connect: \(errno)") }
-    }
-
-    func send(_ bytes: [UInt8]) { _ = Glibc.send(descriptor, bytes, bytes.count, Int32(MSG_NOSIGNAL) | Int32(MSG_DONTWAIT)) }
-    func end() { close(descriptor) }
-
-    /// Whether the other side hangs up, within five seconds.
-    func isClosedByPeer() -> Bool {
-        var buffer = [UInt8](repeating: 0, count: 4096)
-        let deadline = ContinuousClock.now + .seconds(5)
-        while ContinuousClock.now < deadline {
-            var item = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
-            guard poll(&item, 1, 100) > 0 else { continue }
-            if recv(descriptor, &buffer, buffer.count, Int32(MSG_DONTWAIT)) <= 0 { return true }
-        }
-        return false
-    }
-}
-
 /// What a NULL-mechanism ZMTP 3.1 peer says first, with a DEALER's metadata.
 private let greeting: [UInt8] = {
     var bytes: [UInt8] = [0xFF, 0, 0, 0, 0, 0, 0, 0, 1, 0x7F, 3, 1] + Array("NULL".utf8) + Array(repeating: 0, count: 16)
@@ -133,10 +100,10 @@ private let greeting: [UInt8] = {
         cluster.coordinator.serve(with: FakeEngine())
         let client = try await CoordinatorClient.connect(to: cluster.coordinator.serving[0])
         var random = Seeded(state: 3)
-        var open: [RawConnection] = []
+        var open: [RawLink] = []
         for endpoint in [cluster.coordinator.listening[0], cluster.coordinator.serving[0]] {
             for round in 0..<30 {
-                let connection = try RawConnection(to: endpoint)
+                let connection = try RawLink(to: endpoint)
                 switch round % 5 {
                 case 0: connection.send(Array("GET / HTTP/1.1\r\nHost: x\r\n\r\n".utf8))
                 case 1: connection.send((0..<5000).map { _ in UInt8.random(in: 0...255, using: &random) })
@@ -147,7 +114,7 @@ private let greeting: [UInt8] = {
                 if round % 2 == 0 { connection.end() } else { open.append(connection) }
             }
             // A frame of 2^62 bytes is announced: the connection is closed before anything is allocated.
-            let giant = try RawConnection(to: endpoint)
+            let giant = try RawLink(to: endpoint)
             giant.send(greeting + [0x02, 0x40, 0, 0, 0, 0, 0, 0, 0] + Array(repeating: 1, count: 1000))
             #expect(giant.isClosedByPeer())
             giant.end()

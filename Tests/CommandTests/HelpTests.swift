@@ -23,6 +23,8 @@ extension Commands {
             ("status", ["--coordinator"]), ("inspect", ["--json", "digest"]),
             ("shard", ["--experts", "--coordinator", "--out", "medmoe shard"]),
             ("bench batch", ["--model", "--workers", "--batch", "--lanes", "--repeat", "--json", "end token", "median"]),
+            ("bench traffic", ["--model", "--workers", "--batch", "--prompt", "--json", "least"]),
+            ("bench links", ["--model", "--workers", "--prompt", "--repeat", "--json", "plaintext"]),
             ("trace", ["--prompt", "--out", "--json", "safetensors", "<image>"]),
         ])
         func everyCommandExplainsItsOptions(command: String, words: [String]) async throws {

@@ -55,20 +55,21 @@ extension DispatchMachine {
 
     // MARK: - Splitting
 
-    /// Rows per worker if all who can help with these tiles shared them evenly.
+    /// Rows per worker if all who can help with these tiles at once shared them evenly.
     private func evenShare(of submitted: [ExpertTile]) -> Int {
         let helpers = submitted.reduce(into: Set<PeerIdentity>()) { $0.formUnion(holders.of($1.address)) }
-        let ready = helpers.count { workers[$0].map { !$0.isStuck } ?? false }
+        let ready = helpers.count { workers[$0]?.isIdle ?? false }
         return submitted.reduce(0) { $0 + $1.rowCount } / max(1, ready)
     }
 
-    /// A tile that is much larger than an even share is split among the replicas of its expert; others stay whole.
+    /// A tile that is much larger than an even share is split among the replicas of its expert that have nothing to do; others
+    /// stay whole. Who is busy would not be sooner for it: small parts take longer than their share of the rows.
     ///
     /// This changes no bit, because it is done only when all holders compute each row independently of the others.
     private func split(_ tile: ExpertTile, evenShare: Int) -> [(firstRow: Int, part: ExpertTile)] {
         let replicas = holders.of(tile.address).compactMap { workers[$0] }
         let part = max(evenShare, configuration.fewestRowsOfPart)
-        let count = min(replicas.count { !$0.isStuck }, (tile.rowCount + part - 1) / part)
+        let count = min(replicas.count(where: \.isIdle), (tile.rowCount + part - 1) / part)
         guard count > 1, tile.rowCount >= 2 * configuration.fewestRowsOfPart, replicas.allSatisfy(\.rowsAreIndependent) else {
             return [(0, tile)]
         }

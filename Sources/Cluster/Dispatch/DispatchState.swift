@@ -56,6 +56,9 @@ struct WorkerSession {
         return tile
     }
 
+    /// Whether it would begin with a tile at once.
+    var isIdle: Bool { owed.isEmpty && !isStuck && !isLeaving }
+
     /// Seconds until it will have answered what it owes.
     func backlog(now: Moment) -> Double {
         guard let first = owed.values.min(by: { $0.sent < $1.sent }) else { return 0 }

@@ -9,10 +9,11 @@ struct ScaleAnswersCommand: AsyncParsableCommand {
         commandName: "answers",
         abstract: "Whole answers: answers per second over workers and coordinators, beside the line of Amdahl's law.",
         discussion: """
-            The line begins at what one coordinator and one worker do. Of their processor time per answer the coordinator's \
-            part s cannot be given to more workers: with C coordinators and W workers the law says C / (s + (1 − s) · C / W) \
-            times as much. s is measured, as processor time of the processes. The exit status is 1 when a measurement is \
-            further than --within below the line.
+            An answer costs the coordinator c seconds of processor time, and the workers e: both are measured, with one \
+            coordinator and one worker. More workers share e, but not c. Hosts with a part q of a core, which take turns, so \
+            give C · q / (c + e / W) answers a second, and never more than W · q / e. Where turns are shorter than the period \
+            in which processor time is dealt out, coordinator and workers use theirs in the same period, and there can be \
+            more. The exit status is 1 when a measurement is further than --within below the line.
             """)
 
     @OptionGroup var options: ScaleOptions
@@ -59,16 +60,18 @@ struct ScaleAnswersCommand: AsyncParsableCommand {
     }
 
     private func report(_ measured: [[AnswerScaling.Outcome]]) throws {
-        guard let one = measured.first, let pair = one.first, pair.coordinators == 1 else {
-            throw ValidationError("--coordinators must have 1 among them: the line begins there")
+        guard let one = measured.first, let pair = one.first, pair.coordinators == 1, pair.workers == 1 else {
+            throw ValidationError("--coordinators and --workers must have 1 among them: the costs are measured there")
         }
         let share = median(one.map(\.coordinatorShare))
-        let law = { (fronts: Int, workers: Int) in Double(fronts) / (share + (1 - share) * Double(fronts) / Double(workers)) }
-        let base = median(one.map(\.answersPerSecond)) / law(1, pair.workers)
+        let (c, e) = (median(one.map(\.coordinatorCost)), median(one.map(\.workerCost)))
+        let law = { (fronts: Int, workers: Int) in
+            options.cpu * min(Double(fronts) / (c + e / Double(workers)), Double(workers) / e)
+        }
         let lines = measured.compactMap { outcomes -> Line? in
             guard let first = outcomes.first else { return nil }
             let rate = median(outcomes.map(\.answersPerSecond))
-            let expected = base * law(first.coordinators, first.workers)
+            let expected = law(first.coordinators, first.workers)
             return Line(
                 coordinators: first.coordinators, workers: first.workers, answersPerSecond: rate, law: expected, ofLaw: rate / expected,
                 coordinatorShare: median(outcomes.map(\.coordinatorShare)), failed: outcomes.reduce(0) { $0 + $1.failed })
@@ -83,7 +86,7 @@ struct ScaleAnswersCommand: AsyncParsableCommand {
         let groups = Dictionary(grouping: lines, by: \.coordinators).sorted { $0.key < $1.key }
         let figure = Plot(
             title: "Whole answers",
-            subtitle: "\(options.cpu) of a core per host; coordinator's share \(decimals(100 * share, 1)) %; median of \(options.repeats)",
+            subtitle: "\(options.cpu) of a core per host; \(decimals(100 * share)) % of an answer's processor time is the coordinator's",
             x: Axis("workers"), y: Axis("answers per second"),
             series: groups.map { fronts, lines in
                 Series("\(fronts) coordinator\(fronts == 1 ? "" : "s")", .linePoints, lines.map { Point(Double($0.workers), $0.answersPerSecond) })
