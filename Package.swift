@@ -10,6 +10,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/HdrHistogram/hdrhistogram-swift", from: "0.2.0"),
+        .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
     ],
     targets: [
         // System libraries. oneDNN ships no pkg-config file in Debian and the one of libzmq has flags that SwiftPM refuses:
@@ -31,6 +32,14 @@ let package = Package(
         .target(name: "Imaging", dependencies: ["CTurboJPEG", "CSpng"]),
         .target(name: "Language", dependencies: ["StrictJSON"]),
         .target(name: "MedMoE", dependencies: ["CKernels", "Tensors", "Checkpoints", "Imaging", "Language"]),
+        .target(name: "Datasets", dependencies: ["StrictJSON"]),
+        .target(name: "Evaluation", dependencies: ["Datasets", "MedMoE", "Imaging"]),
+        .target(
+            name: "Training",
+            dependencies: [
+                "CKernels", "COpenBLAS", "Tensors", "Checkpoints", "Imaging", "Language", "Datasets",
+                .product(name: "Yams", package: "Yams"),
+            ]),
         .target(name: "Wire", dependencies: ["CWire", "CProtobufC", "CZeroMQ", "Tensors"]),
         .target(
             name: "Cluster",
@@ -47,7 +56,7 @@ let package = Package(
         .executableTarget(
             name: "medmoe",
             dependencies: [
-                "Load", "Plots", "Cluster", "Wire", "MedMoE", "Checkpoints", "Tensors",
+                "Load", "Plots", "Cluster", "Wire", "Training", "Evaluation", "Datasets", "MedMoE", "Checkpoints", "Tensors",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ]),
@@ -76,6 +85,10 @@ let package = Package(
         .testTarget(name: "ImagingTests", dependencies: ["Imaging"], resources: [.copy("Fixtures")]),
         .testTarget(name: "LanguageTests", dependencies: ["Language"], resources: [.copy("Fixtures")]),
         .testTarget(name: "MedMoETests", dependencies: ["MedMoE", "ModelFixtures"]),
+        .testTarget(name: "DatasetsTests", dependencies: ["Datasets"]),
+        .testTarget(name: "EvaluationTests", dependencies: ["Evaluation", "ModelFixtures"], resources: [.copy("Fixtures")]),
+        .testTarget(
+            name: "TrainingTests", dependencies: ["Training", "MedMoE", "ModelFixtures"], resources: [.copy("Fixtures")]),
         .testTarget(name: "WireTests", dependencies: ["Wire"]),
         .testTarget(name: "PlotsTests", dependencies: ["Plots"]),
         .testTarget(name: "LoadTests", dependencies: ["Load"]),
