@@ -37,7 +37,7 @@ let package = Package(
         .target(
             name: "Training",
             dependencies: [
-                "CKernels", "COpenBLAS", "Tensors", "Checkpoints", "Imaging", "Language", "Datasets",
+                "CKernels", "COpenBLAS", "Tensors", "Checkpoints", "Imaging", "Language", "Datasets", "MedMoE",
                 .product(name: "Yams", package: "Yams"),
             ]),
         .target(name: "Wire", dependencies: ["CWire", "CProtobufC", "CZeroMQ", "Tensors"]),

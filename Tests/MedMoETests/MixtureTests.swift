@@ -75,7 +75,7 @@ import Testing
 
 @Suite struct RouterTests {
     @Test func theLowestIndexWinsWhenEqual() {
-        func largest(_ values: [Float], except: Int? = nil) -> Int { values.withUnsafeBufferPointer { Router.largest($0, except: except) } }
+        func largest(_ values: [Float], except: Int? = nil) -> Int { values.withUnsafeBufferPointer { GateChoice.largest($0, except: except) } }
         #expect(largest([1, 3, 3, 2]) == 1)
         #expect(largest([5, 5, 5]) == 0)
         #expect(largest([5, 5, 5], except: 0) == 1)
@@ -84,7 +84,7 @@ import Testing
 
     @Test func softmaxSumsToOneForAnyLogits() {
         for values: [Float] in [[0, 0, 0, 0], [1000, 999], [-1e30, 0, 1e30], [3]] {
-            let g = values.withUnsafeBufferPointer(Router.softmax)
+            let g = values.withUnsafeBufferPointer(GateChoice.softmax)
             #expect(abs(g.reduce(0, +) - 1) < 1e-6)
             #expect(g.allSatisfy { $0.isFinite })
         }

@@ -8,6 +8,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "CKernelsLearning.h"
+
 // Positions per step of the attention loops; capacities of key buffers are multiples of it.
 enum { CK_KEY_BLOCK = 16 };
 

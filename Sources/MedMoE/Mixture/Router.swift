@@ -1,4 +1,3 @@
-import Glibc
 import CKernels
 import Checkpoints
 import Tensors
@@ -52,19 +51,19 @@ struct Router: Sendable {
         let coefficients = try coefficient.map { try $0(h, context) }
         var metaFactors: [Float] = []
         for row in 0..<h.count {
-            let g = Router.softmax(UnsafeBufferPointer(start: logits.row(row), count: expertCount))
-            let best = Router.largest(UnsafeBufferPointer(start: logits.row(row), count: expertCount), except: nil)
+            let g = GateChoice.softmax(UnsafeBufferPointer(start: logits.row(row), count: expertCount))
+            let best = GateChoice.largest(UnsafeBufferPointer(start: logits.row(row), count: expertCount), except: nil)
             var chosen = [best]
             var weights = [g[best]]
             if topK == 2 {
-                let second = Router.largest(UnsafeBufferPointer(start: logits.row(row), count: expertCount), except: best)
+                let second = GateChoice.largest(UnsafeBufferPointer(start: logits.row(row), count: expertCount), except: best)
                 let sum = g[best] + g[second]
                 chosen.append(second)
                 weights = [g[best] / sum, g[second] / sum]
             }
             var meta: Float = hasMeta ? 1 : 0
             if let coefficients {
-                let c = Router.softmax(UnsafeBufferPointer(start: coefficients.row(row), count: 2))
+                let c = GateChoice.softmax(UnsafeBufferPointer(start: coefficients.row(row), count: 2))
                 weights = weights.map { $0 * c[0] }
                 meta += c[1]
             }
@@ -74,19 +73,5 @@ struct Router: Sendable {
         }
         return Routing(
             experts: experts, factors: factors, metaFactors: hasMeta || coefficient != nil ? metaFactors : nil, logits: logits)
-    }
-
-    /// Index of the largest value, the lowest one when equal.
-    static func largest(_ values: UnsafeBufferPointer<Float>, except: Int?) -> Int {
-        var best = except == 0 ? 1 : 0
-        for index in values.indices where index != except && values[index] > values[best] { best = index }
-        return best
-    }
-
-    static func softmax(_ values: UnsafeBufferPointer<Float>) -> [Float] {
-        let most = values.max() ?? 0
-        let powers = values.map { Float(exp(Double($0 - most))) }
-        let sum = powers.reduce(0, +)
-        return powers.map { $0 / sum }
     }
 }

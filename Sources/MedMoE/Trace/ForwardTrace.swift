@@ -54,7 +54,7 @@ extension InferenceEngine {
         var greedy: [Int64] = []
         var last = Array(logits.suffix(model.configuration.vocabularySize))
         while greedy.count < maximumTokens {
-            let token = last.withUnsafeBufferPointer { Router.largest($0, except: nil) }
+            let token = last.withUnsafeBufferPointer { GateChoice.largest($0, except: nil) }
             greedy.append(Int64(token))
             guard greedy.count < maximumTokens, cache.length < cache.capacity, cache.length < model.configuration.contextLength else { break }
             let row = Rows(count: 1, width: width)
