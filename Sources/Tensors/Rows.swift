@@ -105,6 +105,23 @@ extension Tensor {
         }
     }
 
+    /// The same numbers as bfloat16, rounded to the nearest.
+    ///
+    /// - Throws: `TensorError.mismatch` for integers.
+    public func bfloat16() throws -> Tensor {
+        if dtype == .bfloat16 { return self }
+        let wide = try float32()
+        let storage = Storage.filled(byteCount: elementCount * 2) { target in
+            wide.withUnsafeBytes { bytes in
+                guard let from = bytes.bindMemory(to: Float.self).baseAddress,
+                    let to = target.bindMemory(to: UInt16.self).baseAddress
+                else { return }
+                ck_f32_to_bf16(from, to, elementCount)
+            }
+        }
+        return try Tensor(dtype: .bfloat16, shape: shape, storage: storage)
+    }
+
     /// The values as float32, in order.
     public func floats() throws -> [Float] {
         let widened = try float32()

@@ -18,7 +18,8 @@ public struct CheckpointFolder: Sendable {
     let companionPaths: [String]
     /// Which part of a model this folder holds.
     public let role: ShardRole
-    let config: JSONValue
+    /// What `config.json` says, key by key.
+    package let config: JSONValue
     private let tower: Result<ImageTower, any Error>
 
     /// Opens a checkpoint.

@@ -16,6 +16,11 @@ package enum JSONValue: Sendable, Equatable {
     package struct Member: Sendable, Equatable {
         package let key: String
         package var value: JSONValue
+
+        package init(key: String, value: JSONValue) {
+            self.key = key
+            self.value = value
+        }
     }
 
     /// Deepest nesting that is read.
@@ -72,7 +77,7 @@ package enum JSONValue: Sendable, Equatable {
     }
 
     /// The document as indented text.
-    var rendered: String { render(indent: "") }
+    package var rendered: String { render(indent: "") }
 
     private func render(indent: String) -> String {
         let inner = indent + "  "

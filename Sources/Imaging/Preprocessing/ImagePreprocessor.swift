@@ -79,7 +79,7 @@ public struct ImagePreprocessor: Sendable {
     }
 
     /// Rescaling in float64 rounded to float32, then normalisation in float32: the order of the CLIP processor.
-    private static func value(of byte: UInt8, channel: Int, _ configuration: ImageProcessorConfiguration) -> Float {
+    package static func value(of byte: UInt8, channel: Int, _ configuration: ImageProcessorConfiguration) -> Float {
         let rescaled = configuration.rescaleFactor.map { Float(Double(byte) * $0) } ?? Float(byte)
         guard let normalisation = configuration.normalisation else { return rescaled }
         return (rescaled - Float(normalisation.mean[channel])) / Float(normalisation.standardDeviation[channel])

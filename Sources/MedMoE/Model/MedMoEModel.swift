@@ -96,7 +96,10 @@ public struct MedMoEModel: Sendable {
             .merging(["moe_meta": "\(hasMeta)"]) { first, _ in first }
     }
 
-    private static func preprocessor(
+    /// How the model wants its images.
+    ///
+    /// - Parameter side: the tower's, where no file says how images are prepared.
+    package static func preprocessor(
         _ path: String?, side: Int, aspect: Aspect, configuration: ModelConfiguration
     ) throws -> ImagePreprocessor {
         let processor: ImageProcessorConfiguration

@@ -1,0 +1,30 @@
+import Language
+
+/// In which order and company examples are learnt from: a function of the seed and the epoch alone, so that a run that continues
+/// goes on with the batches of one that never stopped.
+struct BatchOrder: Sendable {
+    /// Rows of each example.
+    let lengths: [Int]
+    let batchSize: Int
+    let seed: UInt64
+
+    /// Batches per window of the shuffled examples within which those of similar length come together.
+    private static let window = 16
+
+    var batchesPerEpoch: Int { (lengths.count + batchSize - 1) / batchSize }
+
+    /// The examples of each batch of an epoch.
+    func batches(epoch: Int) -> [[Int]] {
+        var random = SplitMix64(seed: seed &+ UInt64(truncatingIfNeeded: epoch) &* 0x9E37_79B9_7F4A_7C15)
+        let shuffled = Array(lengths.indices).shuffled(using: &random)
+        var batches: [[Int]] = []
+        for start in stride(from: 0, to: shuffled.count, by: batchSize * Self.window) {
+            let window = shuffled[start..<min(shuffled.count, start + batchSize * Self.window)]
+                .sorted { (lengths[$0], $0) < (lengths[$1], $1) }
+            for first in stride(from: 0, to: window.count, by: batchSize) {
+                batches.append(Array(window[first..<min(window.count, first + batchSize)]))
+            }
+        }
+        return batches.shuffled(using: &random)
+    }
+}

@@ -1,0 +1,114 @@
+import Checkpoints
+import CKernels
+import Datasets
+import Imaging
+import Tensors
+
+/// The images of the data, each once: decoded and brought to the tower's square, normalised when they are used.
+final class ImageStore {
+    /// Paths below the folder of images.
+    private(set) var paths: [String] = []
+    private var numbers: [String: Int] = [:]
+    private var squares: [[UInt8]] = []
+    private let model: LearnableModel
+    private let folder: ImageFolder
+    /// Normalised value of each possible byte, per channel: 3 · 256.
+    private let table: [Float]
+
+    init(_ model: LearnableModel, folder: ImageFolder) {
+        self.model = model
+        self.folder = folder
+        let configuration = model.preprocessor.configuration
+        table = (0..<3).flatMap { channel in
+            (0..<256).map { ImagePreprocessor.value(of: UInt8($0), channel: channel, configuration) }
+        }
+    }
+
+    var count: Int { paths.count }
+
+    /// The number of an image, which is decoded when it is new.
+    ///
+    /// - Throws: `ImageFolder.Failure` or `ImageError`, which name the file.
+    func number(of path: String) throws -> Int {
+        if let known = numbers[path] { return known }
+        let image = try model.decoder.decode(folder.bytes(of: path), named: path)
+        let square = try model.preprocessor.squared(image)
+        guard square.width == model.towerConfiguration.imageSize else {
+            throw ImageError.notEncoderInput(width: square.width, height: square.height)
+        }
+        squares.append(square.bytes)
+        paths.append(path)
+        numbers[path] = paths.count - 1
+        return paths.count - 1
+    }
+
+    /// Patches of some images, `[images · patches, 3 · patch · patch]`, normalised.
+    ///
+    /// - Parameter shift: pixels that every image is rolled right and down, as an augmentation.
+    func patches(_ images: [Int], tower: TowerNetwork, shift: (x: Int, y: Int) = (0, 0), _ context: TrainingContext) -> Rows {
+        let side = tower.configuration.imageSize
+        let patch = tower.configuration.patchSize
+        let count = tower.configuration.patchCount
+        let rows = Rows(count: images.count * count, width: 3 * patch * patch)
+        context.pool.forEach(images.count) { place in
+            let bytes = squares[images[place]]
+            withUnsafeTemporaryAllocation(of: Float.self, capacity: 3 * side * side) { pixels in
+                for y in 0..<side {
+                    let from = ((y - shift.y) % side + side) % side
+                    for x in 0..<side {
+                        let pixel = 3 * (from * side + ((x - shift.x) % side + side) % side)
+                        for channel in 0..<3 {
+                            pixels[(channel * side + y) * side + x] = table[channel * 256 + Int(bytes[pixel + channel])]
+                        }
+                    }
+                }
+                if let base = pixels.baseAddress { tower.cut(base, into: rows, first: place * count) }
+            }
+        }
+        return rows
+    }
+}
+
+/// Features that the frozen tower makes of the images, kept while they fit.
+final class FeatureStore {
+    private let images: ImageStore
+    private let tower: TowerNetwork
+    private let model: LearnableModel
+    private let context: TrainingContext
+    private var known: [Int: Rows] = [:]
+    private let keeps: Int
+
+    /// - Parameter byteLimit: memory for kept features; images beyond it go through the tower each time.
+    init(_ images: ImageStore, tower: TowerNetwork, model: LearnableModel, byteLimit: Int, _ context: TrainingContext) {
+        self.images = images
+        self.tower = tower
+        self.model = model
+        self.context = context
+        keeps = byteLimit / max(1, model.rowsPerImage * tower.configuration.hiddenSize * MemoryLayout<Float>.size)
+    }
+
+    /// Features of some images, `[images · rowsPerImage, tower width]`; nil for none.
+    func features(_ wanted: [Int]) -> Rows? {
+        guard !wanted.isEmpty else { return nil }
+        let result = Rows(count: wanted.count * model.rowsPerImage, width: tower.configuration.hiddenSize)
+        var missing: [(place: Int, image: Int)] = []
+        for (place, image) in wanted.enumerated() {
+            if let rows = known[image] {
+                result.row(place * model.rowsPerImage).update(from: rows.pointer, count: rows.elementCount)
+            } else {
+                missing.append((place, image))
+            }
+        }
+        guard !missing.isEmpty else { return result }
+        let (hidden, _) = tower.forward(
+            images.patches(missing.map(\.image), tower: tower, context), layers: model.towerLayers)
+        let skipped = tower.rowsPerImage - model.rowsPerImage
+        for (index, (place, image)) in missing.enumerated() {
+            let rows = Rows(count: model.rowsPerImage, width: hidden.width)
+            rows.pointer.update(from: hidden.row(index * tower.rowsPerImage + skipped), count: rows.elementCount)
+            result.row(place * model.rowsPerImage).update(from: rows.pointer, count: rows.elementCount)
+            if known.count < keeps { known[image] = rows }
+        }
+        return result
+    }
+}

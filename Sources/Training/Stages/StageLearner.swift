@@ -1,0 +1,49 @@
+import Checkpoints
+import Tensors
+
+/// What a step of the loop gave.
+public struct StepReport: Sendable, Hashable {
+    public var step: TrainingStep
+    /// Counted from 1.
+    public var update: Int
+    public var updates: Int
+    public var updatesPerEpoch: Int
+    /// Mean loss, in nats.
+    public var loss: Double
+    public var rate: Double
+    /// Norm of the gradient before clipping.
+    public var gradientNorm: Double
+    /// Rows that went through the model.
+    public var rows: Int
+    public var seconds: Double
+}
+
+/// Follows a stage as it learns.
+public protocol TrainingObserver: Sendable {
+    /// An update was made.
+    func updated(_ report: StepReport)
+    /// A checkpoint from which the stage can continue lies on the disk.
+    func saved(update: Int, path: String)
+    /// The stage goes on from a checkpoint of an earlier run.
+    func resumed(update: Int, path: String)
+    /// A longer piece of preparation, such as encoding images.
+    func prepared(_ what: String, done: Int, total: Int)
+}
+
+/// What one batch gave.
+struct BatchOutcome {
+    /// Mean loss over the batch's targets.
+    var loss: Double
+    var rows: Int
+}
+
+/// What is learnt in a stage; the loop around it is the same for all.
+protocol StageLearner: AnyObject {
+    /// All parameters in this process; those that learn are changed by the loop.
+    var parameters: [Parameter] { get }
+    var updatesPerEpoch: Int { get }
+    /// Runs one batch forward and backward.
+    func learn(update: Int, isolation: isolated (any Actor)?) async throws -> BatchOutcome
+    /// The model as it is now.
+    func checkpoint(dtype: DType) throws -> PublishedCheckpoint
+}

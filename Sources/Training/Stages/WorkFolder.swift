@@ -1,0 +1,125 @@
+import Checkpoints
+import Foundation
+import Tensors
+
+/// The checkpoints of a stage that is not finished: `OUT.steps/update-000500/`, each complete in the published layout and with
+/// the optimiser's state beside it.
+struct WorkFolder: Sendable {
+    /// `OUT.steps`
+    let path: String
+
+    /// What a checkpoint says of the run that it belongs to.
+    private struct State: Codable {
+        var update: Int
+        var settings: StageSettings
+        /// Digest of what is learnt from: another model or other data make another run.
+        var origin: String
+    }
+
+    /// Names what the run learns from, so that checkpoints of another one are not taken for ours.
+    let origin: String
+
+    /// How many checkpoints are kept.
+    private static let kept = 2
+    private static let stateName = "training-state.json"
+    private static let momentsName = "optimizer.safetensors"
+
+    /// Writes a checkpoint, then removes those before the last one.
+    ///
+    /// - Returns: where it lies.
+    /// - Throws: `CheckpointError` that names the file; earlier checkpoints stay.
+    func save(
+        _ checkpoint: PublishedCheckpoint, _ optimiser: AdamW, update: Int, settings: StageSettings
+    ) throws -> String {
+        var checkpoint = checkpoint
+        var moments: [String: Tensor] = [:]
+        for (parameter, state) in zip(optimiser.parameters, optimiser.moments) {
+            moments["mean.\(parameter.name)"] = try state.mean.tensor(shape: parameter.shape)
+            moments["variance.\(parameter.name)"] = try state.variance.tensor(shape: parameter.shape)
+        }
+        checkpoint.tensorFiles[Self.momentsName] = MemoryTensors(moments)
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.prettyPrinted, .sortedKeys]
+        checkpoint.files[Self.stateName] = [UInt8](try encoder.encode(State(update: update, settings: settings, origin: origin)))
+        let folder = "\(path)/\(Self.name(update))"
+        try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
+        try checkpoint.write(to: folder)
+        for older in updates.dropLast(Self.kept) { try? FileManager.default.removeItem(atPath: "\(path)/\(Self.name(older))") }
+        return folder
+    }
+
+    /// Takes parameters and optimiser back to the last checkpoint.
+    ///
+    /// - Returns: the updates that were made until then, and where it lies; nil when there is none.
+    /// - Throws: `TrainingError.impossible` when it belongs to a run with other settings, model or data; `CheckpointError` when it is damaged.
+    func resume(
+        _ optimiser: AdamW, _ parameters: [Parameter], settings: StageSettings
+    ) throws -> (update: Int, path: String)? {
+        removeTorn()
+        guard let update = updates.last else { return nil }
+        let folder = "\(path)/\(Self.name(update))"
+        let stateFile = "\(folder)/\(Self.stateName)"
+        let state: State
+        do {
+            state = try JSONDecoder().decode(State.self, from: Data(contentsOf: URL(filePath: stateFile)))
+        } catch {
+            throw TrainingError.impossible("\(stateFile) cannot be read: \(error); remove the folder \(folder) to continue from the one before")
+        }
+        guard state.settings == settings, state.origin == origin, state.update == update else {
+            throw TrainingError.impossible(
+                "\(path) holds checkpoints of a run with other settings, data or model: name another --out, or remove the folder to begin anew")
+        }
+        let weights = try CheckpointFolder(path: folder)
+        let tower = try weights.imageTower().source
+        for parameter in parameters where parameter.learns {
+            try parameter.fill(from: weights.model.descriptor(parameter.name) == nil ? tower : weights.model, name: parameter.name)
+        }
+        let moments = try SafetensorsFile(path: "\(folder)/\(Self.momentsName)")
+        for (parameter, state) in zip(optimiser.parameters, optimiser.moments) {
+            try state.mean.fill(from: moments.tensor("mean.\(parameter.name)", shape: parameter.shape))
+            try state.variance.fill(from: moments.tensor("variance.\(parameter.name)", shape: parameter.shape))
+        }
+        optimiser.resume(after: update)
+        return (update, folder)
+    }
+
+    /// Removes everything: the stage is finished.
+    func remove() { try? FileManager.default.removeItem(atPath: path) }
+
+    /// Updates of the complete checkpoints, ascending.
+    private var updates: [Int] {
+        names.compactMap { name in
+            guard name.hasPrefix(Self.prefix), FileManager.default.fileExists(atPath: "\(path)/\(name)/config.json") else { return nil }
+            return Int(name.dropFirst(Self.prefix.count))
+        }.sorted()
+    }
+
+    /// Removes checkpoints that a killed process did not finish.
+    private func removeTorn() {
+        for name in names where name.hasPrefix(Self.prefix) && !FileManager.default.fileExists(atPath: "\(path)/\(name)/config.json") {
+            try? FileManager.default.removeItem(atPath: "\(path)/\(name)")
+        }
+    }
+
+    private var names: [String] { (try? FileManager.default.contentsOfDirectory(atPath: path)) ?? [] }
+
+    private static let prefix = "update-"
+
+    private static func name(_ update: Int) -> String { prefix + String(format: "%07d", update) }
+}
+
+extension Parameter {
+    /// Takes the values of a stored tensor of the same shape.
+    fileprivate func fill(from source: any TensorSource, name: String) throws { try value.fill(from: source.tensor(name, shape: shape)) }
+}
+
+extension Rows {
+    /// Takes the values of a tensor with as many elements.
+    fileprivate func fill(from tensor: Tensor) throws {
+        let values = try tensor.float32()
+        guard values.elementCount == elementCount else {
+            throw TensorError.mismatch("a tensor of shape \(tensor.shape) cannot fill \(count) rows of \(width)")
+        }
+        values.withUnsafeBytes { UnsafeMutableRawBufferPointer(buffer).copyMemory(from: $0) }
+    }
+}
