@@ -38,8 +38,8 @@ let package = Package(
         .target(
             name: "Training",
             dependencies: [
-                "CKernels", "COpenBLAS", "Tensors", "Checkpoints", "Imaging", "Language", "Datasets", "MedMoE",
-                .product(name: "Yams", package: "Yams"),
+                "CKernels", "COpenBLAS", "StrictJSON", "Tensors", "Checkpoints", "Imaging", "Language", "Datasets", "MedMoE",
+                .product(name: "Yams", package: "Yams"), .product(name: "Crypto", package: "swift-crypto"),
             ]),
         .target(name: "Wire", dependencies: ["CWire", "CProtobufC", "CZeroMQ", "Tensors"]),
         .target(

@@ -185,10 +185,18 @@ func collect(_ stream: AsyncThrowingStream<AnswerEvent, any Error>) async throws
     @Test func aWorkerLeavesInOrder() async throws {
         let cluster = try await TestCluster.start()
         let gate = Gate()
-        let leaving = try await cluster.worker("a", all) { FakeBank(holdings: $0, before: { await gate.wait() }) }
+        let arrived = Mutex(0)
+        var configuration = WorkerEndpoint.Configuration(name: "a", coordinators: cluster.coordinator.listening)
+        configuration.interception = WorkerInterception(received: { message in
+            if case .tile = message { arrived.withLock { $0 += 1 } }
+            return message
+        })
+        let leaving = try await WorkerEndpoint.start(
+            configuration, computing: FakeBank(holdings: try holdings(all), before: { await gate.wait() }), logger: quiet)
         try await cluster.covered()
         let ticket = cluster.coordinator.dispatch.submit(try (0..<6).map { try tile(0, 0, seed: $0) }, deadline: .now + .seconds(20))
-        try await eventually("the worker computes") { gate.arrived > 0 }
+        // A tile that arrives after the worker was asked to leave would be refused, and nobody else could compute it.
+        try await eventually("the worker has all tiles") { arrived.withLock { $0 == 6 } && gate.arrived > 0 }
         leaving.leave()
         try await eventually("the coordinator knows") { await cluster.coordinator.status()?.dispatch.workers.first?.isLeaving == true }
         gate.open()

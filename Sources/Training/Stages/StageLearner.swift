@@ -28,6 +28,8 @@ public protocol TrainingObserver: Sendable {
     func resumed(update: Int, path: String)
     /// A longer piece of preparation, such as encoding images.
     func prepared(_ what: String, done: Int, total: Int)
+    /// Bad entries were left out, so many of each kind.
+    func skipped(_ counts: [(kind: String, count: Int)])
 }
 
 /// What one batch gave.

@@ -34,8 +34,11 @@ struct ProgressBar {
         self.total = total
     }
 
-    mutating func advance() {
-        done += 1
+    mutating func advance() { advance(to: done + 1) }
+
+    /// So much of the total is done.
+    mutating func advance(to count: Int) {
+        done = count
         let now = ContinuousClock.now
         let pause: Duration = isTerminal ? .milliseconds(100) : .seconds(10)
         guard done == total || lastDrawn.map({ $0.duration(to: now) >= pause }) ?? true else { return }

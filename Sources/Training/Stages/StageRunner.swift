@@ -1,0 +1,149 @@
+import Checkpoints
+import Crypto
+import Datasets
+import Foundation
+import Tensors
+
+/// Runs steps of learning on a thread of its own.
+public actor StageRunner {
+    private nonisolated let executor: ComputeExecutor
+
+    public nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
+
+    public init() { executor = ComputeExecutor(name: "medmoe-learn") }
+
+    deinit { executor.stop() }
+
+    /// What a finished step tells.
+    public struct Result: Sendable {
+        /// Router step, with held-out data: how well it does there.
+        public var router: RouterReport?
+    }
+
+    /// Learns, and writes the model to `job.out`; from then on nothing of the work folder is left.
+    ///
+    /// - Throws: `DataRefusal`, `TrainingError`, `CheckpointError`, each naming the file; the checkpoints in `OUT.steps` stay, and the
+    ///   same job goes on from the last of them.
+    public func run(_ job: StageJob, observer: any TrainingObserver) async throws -> Result {
+        try job.settings.check()
+        if let names = try? FileManager.default.contentsOfDirectory(atPath: job.out), !names.isEmpty {
+            throw CheckpointError.outputExists(folder: job.out)
+        }
+        let model = try LearnableModel(folder: CheckpointFolder(path: job.model))
+        let data = try StageData(job.data, job: job, model: model, observer: observer)
+        let context = TrainingContext(threads: job.threads)
+        let work = WorkFolder(path: job.out + ".steps", origin: "\(data.digest) \(try model.origin(job))")
+        var result = Result()
+        let learner: any StageLearner
+        switch job.settings.step {
+        case .encoder: throw TrainingError.impossible("this step is run by EncoderRunner")
+        case .router:
+            let (router, heldOut) = try await self.router(job, model, data, context, observer)
+            try await loop(job, router, work, context, observer)
+            if let heldOut { result.router = router.measure(heldOut, layers: job.layers(model), domains: job.shape.domains) }
+            learner = router
+        case .language, .align, .instruct, .experts:
+            learner = try conversation(job, model, data, context, observer)
+            try await loop(job, learner, work, context, observer)
+        }
+        try learner.checkpoint(dtype: job.dtype).write(to: job.out)
+        work.remove()
+        return result
+    }
+
+    private func loop(
+        _ job: StageJob, _ learner: any StageLearner, _ work: WorkFolder, _ context: TrainingContext,
+        _ observer: any TrainingObserver
+    ) async throws {
+        try await StageLoop(settings: job.settings, learner: learner, work: work, observer: observer, context: context).run()
+    }
+
+    private func conversation(
+        _ job: StageJob, _ model: LearnableModel, _ data: StageData, _ context: TrainingContext, _ observer: any TrainingObserver
+    ) throws -> ConversationLearner {
+        var (source, config, configuration) = (model.folder.model, model.folder.config, model.configuration)
+        if job.settings.step == .experts, configuration.mixture == nil, !job.staysDense {
+            let layers = job.layers(model)
+            config = config.upcycled(layers: layers, shape: job.shape)
+            configuration = try ModelConfiguration(data: Data(config.rendered.utf8), file: "config.json of \(job.out)")
+            source = try UpcycledTensors(source, layers: layers, shape: job.shape, router: try gate(job, model))
+        }
+        let network = try MultimodalNetwork(source, configuration: configuration, context)
+        let images = job.images.map { ImageStore(model, folder: ImageFolder(path: $0)) }
+        let sequences = try data.conversations.enumerated().map { index, conversation in
+            observer.prepared("reading images", done: index + 1, total: data.conversations.count)
+            let image = data.sequences.form == .text ? nil : conversation.image
+            return try data.sequences.sequence(conversation, image: image.flatMap { try images?.number(of: $0) })
+        }
+        return ConversationLearner(
+            model, source: source, config: config, network: network, settings: job.settings, sequences: sequences,
+            features: try images.map { try features($0, job, model, context) })
+    }
+
+    private func features(
+        _ images: ImageStore, _ job: StageJob, _ model: LearnableModel, _ context: TrainingContext
+    ) throws -> FeatureStore {
+        let tower = try TowerNetwork(model.folder.imageTower().source, configuration: model.towerConfiguration, context)
+        return FeatureStore(images, tower: tower, model: model, byteLimit: job.featureBytes, context)
+    }
+
+    /// The gates that the experts begin with.
+    private func gate(_ job: StageJob, _ model: LearnableModel) throws -> (weight: Tensor, bias: Tensor) {
+        let (domains, hidden) = (job.shape.domains.count, model.configuration.hiddenSize)
+        if job.withoutRouter {
+            var initial = Initialisation(seed: job.settings.seed)
+            return (
+                try initial.linear(domains, hidden).tensor(shape: [domains, hidden]),
+                try initial.bias(domains, inner: hidden).tensor(shape: [domains])
+            )
+        }
+        let path = job.router ?? "\(job.model)/\(PretrainedRouter.fileName)"
+        guard FileManager.default.fileExists(atPath: path) else {
+            throw TrainingError.impossible(
+                "there is no router at \(path): train one with the router step, name one with --router, or begin with random gates with --without-router")
+        }
+        return try PretrainedRouter.read(path, domains: domains, hidden: hidden)
+    }
+
+    private func router(
+        _ job: StageJob, _ model: LearnableModel, _ data: StageData, _ context: TrainingContext, _ observer: any TrainingObserver
+    ) async throws -> (learner: RouterLearner, heldOut: RouterLearner.Examples?) {
+        guard let folder = job.images.map({ ImageFolder(path: $0) }) else {
+            throw TrainingError.impossible("the router learns from images: name their folder with --images")
+        }
+        let images = ImageStore(model, folder: folder)
+        let features = try features(images, job, model, context)
+        let network = try MultimodalNetwork(model.folder.model, configuration: model.configuration, context)
+        let reader = HiddenStateReader(
+            model: model, network: network, images: images, features: features, sequences: data.sequences, layers: job.layers(model),
+            domains: job.shape.domains)
+        let labelled = data.conversations.filter { $0.modality != nil }
+        guard !labelled.isEmpty else { throw TrainingError.impossible("no entry of the data says its modality: the router has nothing to learn from") }
+        let learnt = try await reader.read(
+            BatchOrder.drawn(labelled, count: job.labelledExamples, seed: job.settings.seed), "reading hidden states", observer)
+        var heldOut: RouterLearner.Examples?
+        if !job.heldOut.isEmpty {
+            let apart = try StageData(job.heldOut, job: job, model: model, observer: observer).conversations
+            heldOut = try await reader.read(apart.filter { $0.modality != nil }, "reading held-out hidden states", observer)
+        }
+        let learner = RouterLearner(
+            model, examples: learnt, layers: job.layers(model).count, domains: job.shape.domains.count, settings: job.settings, context)
+        return (learner, heldOut)
+    }
+}
+
+extension StageJob {
+    /// The layers that are, or become, mixtures.
+    func layers(_ model: LearnableModel) -> [Int] {
+        model.configuration.mixture?.layers ?? shape.mode.layers(of: model.configuration.layerCount)
+    }
+}
+
+extension LearnableModel {
+    /// Names what a run begins with besides its data.
+    func origin(_ job: StageJob) throws -> String {
+        let tensors = try folder.fingerprints().tensors.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)" }
+        let text = tensors.joined(separator: "\n") + "\(job.shape) \(job.withoutRouter) \(job.staysDense)"
+        return SHA256.hash(data: Data(text.utf8)).map { String(format: "%02x", $0) }.joined()
+    }
+}

@@ -1,0 +1,88 @@
+import ArgumentParser
+import Tensors
+import Training
+
+/// What all steps of learning have in common.
+struct TrainOptions: ParsableArguments {
+    @Option(help: ArgumentHelp("Conversation files in the LLaVA format, JSON or JSONL.", valueName: "file"))
+    var data: [String] = []
+
+    @Option(help: ArgumentHelp("Checkpoint to begin with.", valueName: "dir"))
+    var model: String
+
+    @Option(help: ArgumentHelp("Folder to make.", valueName: "dir"))
+    var out: String
+
+    @Option(help: "How often every example is seen. Default: the paper's.") var epochs: Int?
+    @Option(help: "Examples per update. Default: the paper's.") var batch: Int?
+    @Option(name: .customLong("micro-batch"), help: "Examples that go through the model at once: less takes less memory.") var microBatch: Int?
+    @Option(help: "Learning rate after the warm-up. Default: the paper's.") var rate: Double?
+    @Option(name: .customLong("warm-up"), help: "Part of all updates that warm up.") var warmUp: Double?
+    @Option(help: "Largest norm of the gradient; 0 for no limit.") var clip: Double?
+    @Option(help: "AdamW's weight decay of matrices.") var decay: Float?
+    @Option(help: "AdamW's second beta.") var beta2: Float?
+    @Option(help: "Seed of order and new weights.") var seed: UInt64?
+    @Flag(help: "Compute activations again in the backward pass: less memory, a third more work.") var recompute = false
+    @Flag(name: .customLong("lower-case-answers"), help: "Learn answers in lower case.") var lowerCaseAnswers = false
+    @Option(name: .customLong("checkpoint-every"), help: "Updates between checkpoints; 0 for none.") var checkpointEvery: Int?
+    @Flag(name: .customLong("skip-bad"), help: "Leave bad entries out and count them. By default one is enough to refuse all.") var skipBad = false
+    @Option(help: "Threads that compute.") var threads = 2
+    @Option(help: "What the weights are stored as: f32 or bf16.") var dtype: StoredType = .f32
+    @Option(help: ArgumentHelp("File that the log goes to, a JSON object a line.", valueName: "file")) var log: String?
+
+    /// Number types that a trained model is stored in.
+    enum StoredType: String, ExpressibleByArgument, CaseIterable {
+        case f32, bf16
+
+        var dtype: DType { self == .bf16 ? .bfloat16 : .float32 }
+    }
+
+    func validate() throws {
+        guard !data.isEmpty else { throw ValidationError("name the data with --data FILE") }
+        guard (1...1024).contains(threads) else { throw ValidationError("--threads is \(threads); expected 1 to 1024") }
+    }
+
+    /// The paper's settings with what the user said otherwise.
+    func job(_ step: TrainingStep, images: String?) -> StageJob {
+        var settings = StageSettings(step)
+        settings.epochs = epochs ?? settings.epochs
+        settings.batch = batch ?? settings.batch
+        settings.microBatch = microBatch ?? settings.microBatch
+        settings.rate = rate ?? settings.rate
+        settings.warmUp = warmUp ?? settings.warmUp
+        if let clip { settings.clip = clip == 0 ? nil : clip }
+        settings.optimiser.decay = decay ?? settings.optimiser.decay
+        settings.optimiser.beta2 = beta2 ?? settings.optimiser.beta2
+        settings.seed = seed ?? settings.seed
+        settings.recomputes = recompute
+        settings.lowerCasesAnswers = lowerCaseAnswers
+        settings.checkpointEvery = checkpointEvery ?? settings.checkpointEvery
+        var job = StageJob(settings, model: model, data: data, images: images, out: out)
+        job.skipsBad = skipBad
+        job.threads = threads
+        job.dtype = dtype.dtype
+        return job
+    }
+}
+
+/// Where images lie.
+struct TrainImagesOption: ParsableArguments {
+    @Option(help: ArgumentHelp("Folder that the images' paths start from.", valueName: "dir"))
+    var images: String
+}
+
+/// Which layers become mixtures, of which experts.
+struct MixtureOptions: ParsableArguments {
+    @Option(help: "Mixture layers: every second one (sparse), dense, first_half or second_half.") var mode: MixtureShape.Mode = .sparse
+    @Option(help: "Domains of the experts, separated by commas: modality labels of the data.") var domains = "CT,MRI,X-Ray,Pathology"
+
+    func apply(to job: inout StageJob) throws {
+        job.shape.mode = mode
+        job.shape.domains = domains.split(separator: ",").map { $0.trimmingCharacters(in: .whitespaces) }.filter { !$0.isEmpty }
+        guard (2...4096).contains(job.shape.domains.count), Set(job.shape.domains).count == job.shape.domains.count else {
+            throw ValidationError("--domains is \(domains); expected 2 or more different names")
+        }
+    }
+}
+
+extension MixtureShape.Mode: ExpressibleByArgument {}

@@ -1,0 +1,86 @@
+import Foundation
+import Synchronization
+import Training
+
+/// How a step of learning goes: a bar with loss, rows per second and time left on a terminal, a plain line now and then elsewhere.
+final class LearningProgress: TrainingObserver {
+    private struct State {
+        var began: ContinuousClock.Instant?
+        var firstUpdate = 0
+        var lastDrawn: ContinuousClock.Instant?
+        var smoothedLoss: Double?
+        var rows = 0
+        var preparing: (what: String, bar: ProgressBar)?
+    }
+
+    private let isTerminal = Terminal.errorIsTerminal
+    private let state = Mutex(State())
+
+    func prepared(_ what: String, done: Int, total: Int) {
+        state.withLock { state in
+            if state.preparing?.what != what { state.preparing = (what, ProgressBar(what, total: total)) }
+            state.preparing?.bar.advance(to: done)
+        }
+    }
+
+    func skipped(_ counts: [(kind: String, count: Int)]) {
+        Terminal.note("left out: " + counts.map { "\($0.count) × \($0.kind)" }.joined(separator: ", "))
+    }
+
+    func resumed(update: Int, path: String) { Terminal.note("goes on after update \(update), from \(path)") }
+
+    func saved(update: Int, path: String) {
+        if !isTerminal { Terminal.note("update \(update): saved to \(path)") }
+    }
+
+    func updated(_ report: StepReport) {
+        let line: String? = state.withLock { state in
+            let now = ContinuousClock.now
+            if state.began == nil { (state.began, state.firstUpdate) = (now, report.update) }
+            state.rows += report.rows
+            state.smoothedLoss = state.smoothedLoss.map { 0.95 * $0 + 0.05 * report.loss } ?? report.loss
+            let isLast = report.update == report.updates
+            let pause: Duration = isTerminal ? .milliseconds(200) : .seconds(10)
+            guard isLast || state.lastDrawn.map({ $0.duration(to: now) >= pause }) ?? true else { return nil }
+            state.lastDrawn = now
+            let seconds = (state.began?.milliseconds(to: now) ?? 0) / 1000
+            let made = report.update - state.firstUpdate
+            let left = made > 0 ? seconds / Double(made) * Double(report.updates - report.update) : 0
+            let rate = seconds > 0 ? Double(state.rows) / seconds : 0
+            return String(
+                format: "%d/%d  epoch %.2f  loss %.4f  %.0f tokens/s  %@", report.update, report.updates,
+                Double(report.update) / Double(max(1, report.updatesPerEpoch)), state.smoothedLoss ?? report.loss, rate,
+                isLast ? String(format: "%.0f s", seconds) : Self.time(left) + " left")
+        }
+        guard let line else { return }
+        let label = report.step.rawValue
+        if isTerminal {
+            let width = 24
+            let filled = width * report.update / max(1, report.updates)
+            let bar = String(repeating: "█", count: filled) + String(repeating: "░", count: width - filled)
+            let end = report.update == report.updates ? "\n" : ""
+            FileHandle.standardError.write(Data("\r\u{1B}[K\(label) \(bar) \(line)\(end)".utf8))
+        } else {
+            Terminal.note("\(label): \(line)")
+        }
+    }
+
+    private static func time(_ seconds: Double) -> String {
+        seconds < 90 ? String(format: "%.0f s", seconds) : seconds < 5400 ? String(format: "%.0f min", seconds / 60) : String(format: "%.1f h", seconds / 3600)
+    }
+}
+
+/// The router's figures as a table.
+enum RouterText {
+    static func table(_ report: RouterReport) -> String {
+        func percent(_ part: Int, _ all: Int) -> String { all > 0 ? String(format: "%.1f %%", 100 * Double(part) / Double(all)) : "-" }
+        var text = "router on held-out data: \(percent(report.correctImages, report.images)) of \(report.images) images, "
+            + "\(percent(report.correct, report.examples)) of \(report.examples) questions; by layer "
+            + zip(report.layers, report.correctByLayer).map { "\($0): \(percent($1, report.examples))" }.joined(separator: ", ") + "\n"
+        let width = max(12, (report.domains.map(\.count).max() ?? 0) + 2)
+        func cell(_ text: String) -> String { String(repeating: " ", count: max(0, width - text.count)) + text }
+        text += cell("is \\ taken for") + report.domains.map(cell).joined() + "\n"
+        for (domain, row) in zip(report.domains, report.confusion) { text += cell(domain) + row.map { cell("\($0)") }.joined() + "\n" }
+        return text
+    }
+}
