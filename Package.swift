@@ -21,6 +21,7 @@ let package = Package(
         .systemLibrary(name: "CProtobufC", pkgConfig: "libprotobuf-c", providers: [.apt(["libprotobuf-c-dev"])]),
         .systemLibrary(name: "CTurboJPEG", pkgConfig: "libturbojpeg", providers: [.apt(["libturbojpeg0-dev"])]),
         .systemLibrary(name: "CSpng", pkgConfig: "spng", providers: [.apt(["libspng-dev"])]),
+        .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
 
         .target(name: "CKernels", cSettings: [.unsafeFlags(["-O3"])]),
         .target(name: "CWire", dependencies: ["CProtobufC"]),
@@ -32,7 +33,7 @@ let package = Package(
         .target(name: "Imaging", dependencies: ["CTurboJPEG", "CSpng"]),
         .target(name: "Language", dependencies: ["StrictJSON"]),
         .target(name: "MedMoE", dependencies: ["CKernels", "Tensors", "Checkpoints", "Imaging", "Language"]),
-        .target(name: "Datasets", dependencies: ["StrictJSON"]),
+        .target(name: "Datasets", dependencies: ["StrictJSON", "Checkpoints", "CZlib"]),
         .target(name: "Evaluation", dependencies: ["Datasets", "MedMoE", "Imaging"]),
         .target(
             name: "Training",
@@ -85,7 +86,7 @@ let package = Package(
         .testTarget(name: "ImagingTests", dependencies: ["Imaging"], resources: [.copy("Fixtures")]),
         .testTarget(name: "LanguageTests", dependencies: ["Language"], resources: [.copy("Fixtures")]),
         .testTarget(name: "MedMoETests", dependencies: ["MedMoE", "ModelFixtures"]),
-        .testTarget(name: "DatasetsTests", dependencies: ["Datasets"]),
+        .testTarget(name: "DatasetsTests", dependencies: ["Datasets", "Checkpoints"], resources: [.copy("Fixtures")]),
         .testTarget(name: "EvaluationTests", dependencies: ["Evaluation", "ModelFixtures"], resources: [.copy("Fixtures")]),
         .testTarget(
             name: "TrainingTests", dependencies: ["Training", "MedMoE", "ModelFixtures"], resources: [.copy("Fixtures")]),

@@ -3,7 +3,7 @@
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 
 # Debian packages that the build needs. The protobuf compiler is only for the check that generated files match proto/.
-packages=(libzmq3-dev libopenblas-dev libdnnl-dev libprotobuf-c-dev protobuf-c-compiler libturbojpeg0-dev libspng-dev pkg-config)
+packages=(libzmq3-dev libopenblas-dev libdnnl-dev libprotobuf-c-dev protobuf-c-compiler libturbojpeg0-dev libspng-dev zlib1g-dev pkg-config)
 # What test hosts need besides: namespaces, packet filters, ssh between them.
 host_packages=(iproute2 nftables iputils-ping openssh-server openssh-client)
 

@@ -60,7 +60,7 @@ public enum CheckpointError: Error, Sendable, Equatable, CustomStringConvertible
 }
 
 /// Text from outside, made fit for a one-line message: control characters escaped, long text cut.
-func quoted(_ text: String) -> String {
+package func quoted(_ text: String) -> String {
     var out = "'"
     for (count, scalar) in text.unicodeScalars.enumerated() {
         if count == 240 {

@@ -71,7 +71,7 @@ public final class CheckpointFile: Sendable {
     }
 
     /// The bytes of `range` as an array, for small things.
-    func array(_ range: Range<Int>) throws -> [UInt8] {
+    package func array(_ range: Range<Int>) throws -> [UInt8] {
         try [UInt8](unsafeUninitializedCapacity: range.count) { buffer, count in
             try read(at: range.lowerBound, into: UnsafeMutableRawBufferPointer(buffer))
             count = range.count
@@ -116,7 +116,7 @@ public final class CheckpointFile: Sendable {
     /// The whole of a small text file, such as a JSON document.
     ///
     /// - Throws: `CheckpointError.limit` when it is larger than `limit` bytes.
-    static func contents(of path: String, limit: Int) throws -> [UInt8] {
+    package static func contents(of path: String, limit: Int) throws -> [UInt8] {
         let file = try CheckpointFile(path: path)
         guard file.size <= limit else {
             throw CheckpointError.limit(file: path, field: "the size in bytes", value: file.size, limit: limit)

@@ -1,18 +1,18 @@
 /// Reads little-endian numbers from bytes one after the other, never beyond their end.
-struct LittleEndianReader {
-    let bytes: ArraySlice<UInt8>
-    private(set) var position: Int
+package struct LittleEndianReader {
+    package let bytes: ArraySlice<UInt8>
+    package private(set) var position: Int
 
-    init(_ bytes: ArraySlice<UInt8>) {
+    package init(_ bytes: ArraySlice<UInt8>) {
         self.bytes = bytes
         position = bytes.startIndex
     }
 
     /// How many bytes are left.
-    var remaining: Int { bytes.endIndex - position }
+    package var remaining: Int { bytes.endIndex - position }
 
     /// The next number, or nil when fewer bytes are left than it takes.
-    mutating func next<Number: FixedWidthInteger & UnsignedInteger>(_ type: Number.Type = Number.self) -> Number? {
+    package mutating func next<Number: FixedWidthInteger & UnsignedInteger>(_ type: Number.Type = Number.self) -> Number? {
         let size = Number.bitWidth / 8
         guard remaining >= size else { return nil }
         var number: Number = 0
@@ -22,7 +22,7 @@ struct LittleEndianReader {
     }
 
     /// The next `count` bytes, or nil when fewer are left.
-    mutating func next(count: Int) -> ArraySlice<UInt8>? {
+    package mutating func next(count: Int) -> ArraySlice<UInt8>? {
         guard count >= 0, remaining >= count else { return nil }
         defer { position += count }
         return bytes[position..<position + count]

@@ -3,7 +3,7 @@ import StrictJSON
 /// A JSON document in memory, with its members in their order and its numbers as they were written.
 ///
 /// A configuration that is changed in one key comes back with everything else unchanged: no number is rounded, no key is lost.
-enum JSONValue: Sendable, Equatable {
+package enum JSONValue: Sendable, Equatable {
     case null
     case bool(Bool)
     /// The text of the number.
@@ -13,9 +13,9 @@ enum JSONValue: Sendable, Equatable {
     case object([Member])
 
     /// One key of an object with its value.
-    struct Member: Sendable, Equatable {
-        let key: String
-        var value: JSONValue
+    package struct Member: Sendable, Equatable {
+        package let key: String
+        package var value: JSONValue
     }
 
     /// Deepest nesting that is read.
@@ -37,7 +37,7 @@ enum JSONValue: Sendable, Equatable {
     }
 
     /// A member of an object; reading gives nil where there is none, setting nil removes it, a new one goes to the end.
-    subscript(_ key: String) -> JSONValue? {
+    package subscript(_ key: String) -> JSONValue? {
         get {
             guard case .object(let members) = self else { return nil }
             return members.first { $0.key == key }?.value
@@ -56,7 +56,7 @@ enum JSONValue: Sendable, Equatable {
     }
 
     /// The text of a string, else nil.
-    var text: String? {
+    package var text: String? {
         if case .string(let text) = self { text } else { nil }
     }
 
@@ -111,7 +111,7 @@ enum JSONValue: Sendable, Equatable {
 
 extension JSONScanner {
     /// Reads whatever value stands here, nested at most `JSONValue.depthLimit` deep.
-    mutating func value(depth: Int = 0) throws -> JSONValue {
+    package mutating func value(depth: Int = 0) throws -> JSONValue {
         guard depth < JSONValue.depthLimit else { throw problem("nested deeper than \(JSONValue.depthLimit)") }
         switch peek() {
         case UInt8(ascii: "{"):

@@ -1,17 +1,30 @@
-/// The table of contents of a zip file as `torch.save` writes it: stored (uncompressed) entries, possibly zip64.
+/// The table of contents of a zip file: stored (uncompressed) entries as `torch.save` writes them, where the caller can read them also deflated
+/// ones as NumPy writes them; possibly zip64.
 ///
 /// Everything is checked when the file is opened: the central directory, every local header, and that no two entries share bytes.
 /// Format: PKWARE APPNOTE 6.3.
-struct ZipArchive: Sendable {
+package struct ZipArchive: Sendable {
     /// Where the bytes of each entry lie in the file.
-    let entries: [String: Entry]
+    package let entries: [String: Entry]
 
-    /// One stored file.
-    struct Entry: Sendable {
-        /// Its bytes, as absolute positions.
-        let data: Range<Int>
-        /// CRC-32 of its bytes, as the central directory says.
-        let checksum: UInt32
+    /// How an entry's bytes lie in the archive.
+    package enum Method: UInt16, Sendable {
+        /// As they are.
+        case stored = 0
+        /// As a deflate stream (RFC 1951).
+        case deflated = 8
+    }
+
+    /// One file.
+    package struct Entry: Sendable {
+        /// Its bytes in the archive, as absolute positions.
+        package let data: Range<Int>
+        package let method: Method
+        /// How many bytes it has, as the central directory says; of a stored entry those of `data`, of a deflated one whatever its writer
+        /// claimed.
+        package let size: Int
+        /// CRC-32 of its bytes, uncompressed, as the central directory says.
+        package let checksum: UInt32
     }
 
     /// Most entries.
@@ -19,7 +32,8 @@ struct ZipArchive: Sendable {
     /// Largest central directory, in bytes.
     static let directoryLimit = 256 << 20
 
-    init(_ file: CheckpointFile) throws {
+    /// - Parameter deflated: whether deflated entries are welcome.
+    package init(_ file: CheckpointFile, deflated: Bool = false) throws {
         let end = try ZipEnd(of: file)
         guard end.count <= Self.entryLimit else {
             throw CheckpointError.limit(file: file.path, field: "the number of zip entries", value: end.count, limit: Self.entryLimit)
@@ -32,10 +46,11 @@ struct ZipArchive: Sendable {
         var entries: [String: Entry] = [:]
         var taken: [Range<Int>] = []
         for number in 0..<end.count {
-            let record = try ZipRecord(&reader, number: number, file: file.path)
+            let record = try ZipRecord(&reader, number: number, file: file.path, deflated: deflated)
             let dataStart = try record.checkLocalHeader(in: file, before: end.directory.lowerBound)
-            let data = dataStart..<dataStart + record.size
-            guard entries.updateValue(Entry(data: data, checksum: record.checksum), forKey: record.name) == nil else {
+            let data = dataStart..<dataStart + record.stored
+            let entry = Entry(data: data, method: record.method, size: record.size, checksum: record.checksum)
+            guard entries.updateValue(entry, forKey: record.name) == nil else {
                 throw CheckpointError.malformed(file: file.path, field: "zip directory", problem: "two entries have the name \(quoted(record.name))")
             }
             taken.append(record.offset..<data.upperBound)
@@ -56,18 +71,22 @@ struct ZipArchive: Sendable {
 /// One record of the central directory.
 private struct ZipRecord {
     let name: String
+    let method: ZipArchive.Method
+    /// Bytes in the archive.
+    let stored: Int
+    /// Bytes of the file.
     let size: Int
     let checksum: UInt32
     /// Where its local header lies.
     let offset: Int
     private let flags: UInt16
 
-    init(_ reader: inout LittleEndianReader, number: Int, file: String) throws {
+    init(_ reader: inout LittleEndianReader, number: Int, file: String, deflated: Bool) throws {
         func damaged(_ problem: String) -> CheckpointError {
             .malformed(file: file, field: "zip directory entry \(number)", problem: problem)
         }
         guard reader.next(UInt32.self) == 0x0201_4b50, reader.next(UInt32.self) != nil, let flags: UInt16 = reader.next(),
-            let method: UInt16 = reader.next(), reader.next(UInt32.self) != nil, let checksum: UInt32 = reader.next(),
+            let code: UInt16 = reader.next(), reader.next(UInt32.self) != nil, let checksum: UInt32 = reader.next(),
             let stored: UInt32 = reader.next(), let original: UInt32 = reader.next(), let nameLength: UInt16 = reader.next(),
             let extraLength: UInt16 = reader.next(), let commentLength: UInt16 = reader.next(),
             reader.next(count: 8) != nil, let offset: UInt32 = reader.next(),
@@ -76,12 +95,14 @@ private struct ZipRecord {
         else { throw damaged("the record is cut short or has a wrong signature") }
         guard let name = String(validating: nameBytes, as: UTF8.self), !name.isEmpty else { throw damaged("its name is not valid UTF-8") }
         guard flags & 1 == 0 else {
-            throw CheckpointError.unsupported(file: file, what: "the encrypted zip entry \(quoted(name))", hint: "save the weights as safetensors")
+            throw CheckpointError.unsupported(file: file, what: "the encrypted zip entry \(quoted(name))", hint: deflated ? "write the archive without a password" : "save the weights as safetensors")
         }
-        guard method == 0 else {
+        guard let method = ZipArchive.Method(rawValue: code), deflated || method == .stored else {
             throw CheckpointError.unsupported(
-                file: file, what: "the compressed zip entry \(quoted(name)) (method \(method))",
-                hint: "torch.save stores without compression: save the weights again, best as safetensors")
+                file: file, what: "the compressed zip entry \(quoted(name)) (method \(code))",
+                hint: deflated
+                    ? "write the archive with numpy.savez or numpy.savez_compressed"
+                    : "torch.save stores without compression: save the weights again, best as safetensors")
         }
         var wide = ZipRecord.wideFields(extra)
         func resolve(_ value: UInt32) throws -> UInt64 {
@@ -91,11 +112,14 @@ private struct ZipRecord {
         }
         // The order of these in the zip64 field is fixed: original size, stored size, offset.
         let originalSize = try resolve(original)
-        guard try resolve(stored) == originalSize else { throw damaged("a stored entry has two different sizes") }
-        guard let size = Int(exactly: originalSize), let place = Int(exactly: try resolve(offset)) else {
+        let storedSize = try resolve(stored)
+        guard method == .deflated || storedSize == originalSize else { throw damaged("a stored entry has two different sizes") }
+        guard let size = Int(exactly: originalSize), let held = Int(exactly: storedSize), let place = Int(exactly: try resolve(offset)) else {
             throw damaged("a size or offset is beyond all files")
         }
         self.name = name
+        self.method = method
+        self.stored = held
         self.size = size
         self.offset = place
         self.checksum = checksum
@@ -119,22 +143,22 @@ private struct ZipRecord {
         guard offset <= limit, limit - offset >= 30 else { throw damaged("its header would lie at byte \(offset), outside the file") }
         var reader = LittleEndianReader(try file.array(offset..<offset + 30)[...])
         guard reader.next(UInt32.self) == 0x0403_4b50, reader.next(UInt16.self) != nil, let localFlags: UInt16 = reader.next(),
-            let method: UInt16 = reader.next(), reader.next(UInt32.self) != nil, reader.next(UInt32.self) != nil,
+            let code: UInt16 = reader.next(), reader.next(UInt32.self) != nil, reader.next(UInt32.self) != nil,
             let stored: UInt32 = reader.next(), let original: UInt32 = reader.next(), let nameLength: UInt16 = reader.next(),
             let extraLength: UInt16 = reader.next()
         else { throw damaged("there is no header at byte \(offset)") }
         let nameEnd = offset + 30 + Int(nameLength)
         let dataStart = nameEnd + Int(extraLength)
-        guard dataStart <= limit, size <= limit - dataStart else {
-            throw damaged("its \(size) bytes from byte \(dataStart) do not lie within the file")
+        guard dataStart <= limit, self.stored <= limit - dataStart else {
+            throw damaged("its \(self.stored) bytes from byte \(dataStart) do not lie within the file")
         }
-        guard method == 0, localFlags == flags, try file.array(offset + 30..<nameEnd) == Array(name.utf8) else {
+        guard code == method.rawValue, localFlags == flags, try file.array(offset + 30..<nameEnd) == Array(name.utf8) else {
             throw damaged("its header and the directory disagree")
         }
         // Bit 3: sizes follow the data, and the header's are zero. Otherwise they must be true, or say "see the zip64 field".
         let sizesFollow = localFlags & 8 != 0
-        for value in [stored, original] where value != .max && !(sizesFollow && value == 0) && Int(value) != size {
-            throw damaged("its header says \(value) bytes, the directory \(size)")
+        for (value, known) in [(stored, self.stored), (original, size)] where value != .max && !(sizesFollow && value == 0) && Int(value) != known {
+            throw damaged("its header says \(value) bytes, the directory \(known)")
         }
         return dataStart
     }
