@@ -57,7 +57,7 @@ let package = Package(
         .executableTarget(
             name: "medmoe",
             dependencies: [
-                "Load", "Plots", "Cluster", "Wire", "Training", "Evaluation", "Datasets", "MedMoE", "Checkpoints", "Tensors",
+                "Load", "Plots", "Cluster", "Wire", "Training", "Evaluation", "Datasets", "MedMoE", "Language", "Checkpoints", "Tensors",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ]),

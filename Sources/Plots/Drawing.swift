@@ -5,6 +5,8 @@ struct Drawing {
     private let width: Double
     private let height: Double
     private var elements: [String] = []
+    /// What is added to every x from now on: where a column of panels begins.
+    var left = 0.0
 
     init(width: Double, height: Double) {
         self.width = width
@@ -17,6 +19,7 @@ struct Drawing {
         _ text: String, _ x: Double, _ y: Double, size: Double = 12, anchor: Anchor = .start, bold: Bool = false,
         color: String = "#333", turned: Double = 0
     ) {
+        let x = left + x
         var attributes = "x=\"\(Drawing.number(x))\" y=\"\(Drawing.number(y))\" font-size=\"\(Drawing.number(size))\" fill=\"\(color)\""
         if anchor != .start { attributes += " text-anchor=\"\(anchor.rawValue)\"" }
         if bold { attributes += " font-weight=\"bold\"" }
@@ -28,23 +31,26 @@ struct Drawing {
         path([Point(x1, y1), Point(x2, y2)], color: color, width: width, dashes: dashes)
     }
 
-    /// - Parameter dashes: lengths of dashes and gaps; empty for none.
-    mutating func path(_ points: [Point], color: String, width: Double, dashes: String = "") {
+    /// - Parameters:
+    ///   - dashes: lengths of dashes and gaps; empty for none.
+    ///   - opacity: 1 hides what lies behind.
+    mutating func path(_ points: [Point], color: String, width: Double, dashes: String = "", opacity: Double = 1) {
         guard points.count > 1 else { return }
-        let places = points.map { "\(Drawing.number($0.x)),\(Drawing.number($0.y))" }.joined(separator: " ")
-        let dashing = dashes.isEmpty ? "" : " stroke-dasharray=\"\(dashes)\""
+        let places = points.map { "\(Drawing.number(left + $0.x)),\(Drawing.number($0.y))" }.joined(separator: " ")
+        var dashing = dashes.isEmpty ? "" : " stroke-dasharray=\"\(dashes)\""
+        if opacity < 1 { dashing += " stroke-opacity=\"\(Drawing.number(opacity))\"" }
         elements.append(
             "<polyline points=\"\(places)\" fill=\"none\" stroke=\"\(color)\" stroke-width=\"\(Drawing.number(width))\" stroke-linejoin=\"round\"\(dashing)/>")
     }
 
     mutating func circle(_ center: Point, radius: Double, color: String) {
         elements.append(
-            "<circle cx=\"\(Drawing.number(center.x))\" cy=\"\(Drawing.number(center.y))\" r=\"\(Drawing.number(radius))\" fill=\"\(color)\"/>")
+            "<circle cx=\"\(Drawing.number(left + center.x))\" cy=\"\(Drawing.number(center.y))\" r=\"\(Drawing.number(radius))\" fill=\"\(color)\"/>")
     }
 
     mutating func rectangle(_ x: Double, _ y: Double, _ width: Double, _ height: Double, color: String) {
         elements.append(
-            "<rect x=\"\(Drawing.number(x))\" y=\"\(Drawing.number(y))\" width=\"\(Drawing.number(width))\" height=\"\(Drawing.number(max(0, height)))\" fill=\"\(color)\"/>")
+            "<rect x=\"\(Drawing.number(left + x))\" y=\"\(Drawing.number(y))\" width=\"\(Drawing.number(width))\" height=\"\(Drawing.number(max(0, height)))\" fill=\"\(color)\"/>")
     }
 
     /// The whole document.

@@ -6,4 +6,13 @@ enum Palette {
     static let frame = "#888"
 
     static func color(_ index: Int) -> String { colors[((index % colors.count) + colors.count) % colors.count] }
+
+    /// From a grey that still shows a cell, for 0, to the palette's first colour, for 1.
+    static func shade(_ share: Double) -> String {
+        func channel(_ light: Double, _ dark: Double) -> String {
+            let value = Int((light + (dark - light) * share).rounded())
+            return (value < 16 ? "0" : "") + String(value, radix: 16)
+        }
+        return "#" + channel(0xF4, 0x00) + channel(0xF6, 0x5F) + channel(0xF8, 0x98)
+    }
 }

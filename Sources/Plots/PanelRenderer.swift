@@ -94,16 +94,19 @@ struct PanelRenderer {
         drawBars(into: &drawing, offset, x)
         for (index, series) in plot.series.enumerated() where series.style != .bars {
             let color = Palette.color(series.color ?? index)
+            func line(_ points: [Point]) {
+                drawing.path(
+                    points, color: color, width: series.isFaint ? 1 : 2, dashes: series.isDashed ? PanelRenderer.dashes : "",
+                    opacity: series.isFaint ? 0.3 : 1)
+            }
             for run in PanelContent.runs(series) {
                 let points = run.map(place)
                 switch series.style {
-                case .line: drawing.path(points, color: color, width: 2, dashes: series.isDashed ? PanelRenderer.dashes : "")
+                case .line: line(points)
                 case .linePoints:
-                    drawing.path(points, color: color, width: 2, dashes: series.isDashed ? PanelRenderer.dashes : "")
+                    line(points)
                     for point in points { drawing.circle(point, radius: 3.5, color: color) }
-                case .step:
-                    let stairs = points.indices.flatMap { $0 == 0 ? [points[0]] : [Point(points[$0].x, points[$0 - 1].y), points[$0]] }
-                    drawing.path(stairs, color: color, width: 2, dashes: series.isDashed ? PanelRenderer.dashes : "")
+                case .step: line(points.indices.flatMap { $0 == 0 ? [points[0]] : [Point(points[$0].x, points[$0 - 1].y), points[$0]] })
                 case .points: for point in points { drawing.circle(point, radius: 3, color: color) }
                 case .bars: break
                 }

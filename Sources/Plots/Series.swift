@@ -36,9 +36,12 @@ public struct Series: Sendable, Hashable {
     public var gaps: Gaps
     /// Index of its colour; nil for the next one.
     public var color: Int?
+    /// Whether a line is thin and pale: what is measured, behind the mean of it.
+    public var isFaint: Bool
 
     public init(
-        _ name: String, _ style: Style, _ points: [Point], isDashed: Bool = false, gaps: Gaps = .refused, color: Int? = nil
+        _ name: String, _ style: Style, _ points: [Point], isDashed: Bool = false, gaps: Gaps = .refused, color: Int? = nil,
+        isFaint: Bool = false
     ) {
         self.name = name
         self.style = style
@@ -46,6 +49,7 @@ public struct Series: Sendable, Hashable {
         self.isDashed = isDashed
         self.gaps = gaps
         self.color = color
+        self.isFaint = isFaint
     }
 }
 

@@ -1,0 +1,176 @@
+import Foundation
+import Yams
+
+/// A whole course of learning: data, sizes, steps, and ablations. Read from YAML.
+public struct Recipe: Sendable, Hashable, Codable {
+    /// Files below the folder of data.
+    public struct Files: Sendable, Hashable, Codable {
+        /// Questions and answers to learn from.
+        public var train: [String]
+        /// Images and captions to learn from.
+        public var captions: [String]?
+        /// Questions that are kept apart for measuring.
+        public var dev: [String]?
+        /// At most so many entries of a file, drawn by the seed.
+        public var limits: [String: Int]?
+    }
+
+    public struct Tokenizer: Sendable, Hashable, Codable {
+        /// Number of tokens.
+        public var vocabulary: Int
+    }
+
+    public var seed: UInt64?
+    public var data: Files
+    /// A new tokenizer, for new models.
+    public var tokenizer: Tokenizer?
+    /// A new model; left out where one is named on the command line.
+    public var model: ModelShape?
+    /// What becomes of dense FFNs.
+    public var experts: MixtureShape?
+    /// Steps of the course; each goes on from the one before it.
+    public var steps: [RecipeStep]
+    /// Steps with a difference, each from a step of the course: run by `--ablations`.
+    public var ablations: [RecipeStep]?
+
+    /// Reads a recipe.
+    ///
+    /// - Throws: `RecipeError` that names the file and what is wrong with it.
+    public init(contentsOf path: String) throws {
+        let text: String
+        do {
+            text = try String(contentsOfFile: path, encoding: .utf8)
+        } catch {
+            throw RecipeError(file: path, problem: "cannot be read: \(error.localizedDescription)")
+        }
+        try self.init(text: text, file: path)
+    }
+
+    /// Parses the text of a recipe; `file` is for messages.
+    public init(text: String, file: String) throws {
+        do {
+            self = try YAMLDecoder().decode(Recipe.self, from: text)
+        } catch let error as DecodingError {
+            throw RecipeError(file: file, problem: Self.text(of: error))
+        } catch {
+            throw RecipeError(file: file, problem: "is no YAML of a recipe: \(error)")
+        }
+        try check(file)
+    }
+
+    private static func text(of error: DecodingError) -> String {
+        func place(_ context: DecodingError.Context, _ key: (any CodingKey)? = nil) -> String {
+            let keys = (context.codingPath + (key.map { [$0] } ?? [])).map { $0.intValue.map { "[\($0)]" } ?? $0.stringValue }
+            return keys.isEmpty ? "the recipe" : "\"\(keys.joined(separator: "."))\""
+        }
+        switch error {
+        case .keyNotFound(let key, let context): return "\(place(context, key)) is missing"
+        case .typeMismatch(let type, let context): return "\(place(context)) is no \(type)"
+        case .valueNotFound(let type, let context): return "\(place(context)) is empty; expected \(type)"
+        case .dataCorrupted(let context): return "\(place(context)): \(context.debugDescription)"
+        @unknown default: return "\(error)"
+        }
+    }
+
+    private func check(_ file: String) throws {
+        guard !steps.isEmpty else { throw RecipeError(file: file, problem: "\"steps\" is empty") }
+        var known: Set<String> = []
+        for step in steps {
+            if let from = step.from, !known.contains(from) {
+                throw RecipeError(file: file, problem: "step \(step.title) begins \"from\" \(from), which is no step before it")
+            }
+            guard known.insert(step.title).inserted else { throw RecipeError(file: file, problem: "two steps are called \(step.title): give one a \"name\"") }
+        }
+        for ablation in ablations ?? [] {
+            guard let from = ablation.from, known.contains(from) else {
+                throw RecipeError(file: file, problem: "ablation \(ablation.title) must say \"from\" which step it begins: \(known.sorted().joined(separator: ", "))")
+            }
+        }
+        let titles = (ablations ?? []).map(\.title)
+        guard Set(titles).count == titles.count, known.isDisjoint(with: titles) else {
+            throw RecipeError(file: file, problem: "two steps or ablations have one name: give each its own")
+        }
+        for step in steps + (ablations ?? []) {
+            do {
+                try step.settings(seed: seed ?? 0).check()
+            } catch {
+                throw RecipeError(file: file, problem: "step \(step.title): \(error)")
+            }
+        }
+    }
+}
+
+/// A step of a recipe; what it leaves out is the paper's.
+public struct RecipeStep: Sendable, Hashable, Codable {
+    /// Which of the recipe's data.
+    public enum Source: String, Sendable, Hashable, Codable {
+        case train, captions
+    }
+
+    public var step: TrainingStep
+    /// What it is called, when a step occurs twice.
+    public var name: String?
+    /// The step whose model it begins with; by default the one before it.
+    public var from: String?
+    /// Which data it learns from; by default what the step needs.
+    public var data: [Source]?
+    public var epochs: Int?
+    public var batch: Int?
+    public var microBatch: Int?
+    public var rate: Double?
+    public var warmUp: Double?
+    /// 0 for no limit.
+    public var clip: Double?
+    public var decay: Float?
+    public var beta1: Float?
+    public var beta2: Float?
+    public var recompute: Bool?
+    public var lowerCaseAnswers: Bool?
+    public var freezeProjector: Bool?
+    public var checkpointEvery: Int?
+    /// Router: at most so many labelled examples.
+    public var labelled: Int?
+    /// Experts: dense FFNs stay dense.
+    public var dense: Bool?
+    /// Experts: no meta expert.
+    public var withoutMeta: Bool?
+    /// Experts: gates begin with random weights.
+    public var withoutRouter: Bool?
+    /// Experts: experts per token.
+    public var topK: Int?
+    /// Experts: so many of the domains, the first ones.
+    public var domains: Int?
+    /// Whether the model is asked the held-out questions afterwards.
+    public var evaluate: Bool?
+
+    /// What the step is called.
+    public var title: String { name ?? step.rawValue }
+
+    /// The paper's settings with what the recipe says otherwise.
+    public func settings(seed: UInt64) -> StageSettings {
+        var settings = StageSettings(step)
+        settings.seed = seed
+        settings.epochs = epochs ?? settings.epochs
+        settings.batch = batch ?? settings.batch
+        settings.microBatch = microBatch ?? settings.microBatch
+        settings.rate = rate ?? settings.rate
+        settings.warmUp = warmUp ?? settings.warmUp
+        if let clip { settings.clip = clip == 0 ? nil : clip }
+        settings.optimiser.decay = decay ?? settings.optimiser.decay
+        settings.optimiser.beta1 = beta1 ?? settings.optimiser.beta1
+        settings.optimiser.beta2 = beta2 ?? settings.optimiser.beta2
+        settings.recomputes = recompute ?? false
+        settings.lowerCasesAnswers = lowerCaseAnswers ?? false
+        settings.freezesProjector = freezeProjector ?? false
+        settings.checkpointEvery = checkpointEvery ?? settings.checkpointEvery
+        return settings
+    }
+}
+
+/// A recipe that cannot be followed.
+public struct RecipeError: Error, Sendable, CustomStringConvertible {
+    public let file: String
+    public let problem: String
+
+    public var description: String { "\(file): \(problem)" }
+}
