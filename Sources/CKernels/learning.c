@@ -233,6 +233,19 @@ void ck_erf_gelu_backward(float *x, float *dy, size_t count) {
 }
 
 MULTIVERSION
+void ck_relu(float *x, size_t count) {
+    for (size_t i = 0; i < count; i++) x[i] = x[i] > 0 ? x[i] : 0;
+}
+
+MULTIVERSION
+void ck_relu_backward(float *x, float *dy, size_t count) {
+    for (size_t i = 0; i < count; i++) {
+        dy[i] = x[i] > 0 ? dy[i] : 0;
+        x[i] = x[i] > 0 ? x[i] : 0;
+    }
+}
+
+MULTIVERSION
 void ck_column_sums(const float *x, size_t rows, size_t stride, size_t width, float *sums) {
     for (size_t r = 0; r < rows; r++)
         for (size_t i = 0; i < width; i++) sums[i] += x[r * stride + i];

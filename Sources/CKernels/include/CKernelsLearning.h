@@ -29,6 +29,9 @@ void ck_silu_product_backward(float *gate, float *up, float *dy, size_t count);
 void ck_quick_gelu_backward(float *x, float *dy, size_t count);
 void ck_tanh_gelu_backward(float *x, float *dy, size_t count);
 void ck_erf_gelu_backward(float *x, float *dy, size_t count);
+void ck_relu_backward(float *x, float *dy, size_t count);
+// x = max(x, 0).
+void ck_relu(float *x, size_t count);
 
 // sums[i] += sum over rows of x[r * stride + i], for i < width.
 void ck_column_sums(const float *x, size_t rows, size_t stride, size_t width, float *sums);

@@ -35,7 +35,7 @@ struct SequenceMaker: Sendable {
             for turn in conversation.turns { sequence.append(tokenizer.encode(answer(turn) + "\n"), areTargets: true) }
         case .text:
             for turn in conversation.turns {
-                let question = turn.question.isEmpty || conversation.questionType == "caption" ? "" : "\(turn.question) ASSISTANT: "
+                let question = isCaption(conversation) ? "" : "\(turn.question) ASSISTANT: "
                 sequence.append(tokenizer.encode(question + answer(turn)) + [endToken], areTargets: true)
             }
             // Nothing stands before the first token that could predict it.
@@ -43,6 +43,14 @@ struct SequenceMaker: Sendable {
         }
         return sequence
     }
+
+    /// What a conversation says of its image, as one text: a caption, or questions with their answers.
+    func text(_ conversation: Conversation) -> String {
+        conversation.turns.map { isCaption(conversation) ? answer($0) : "\($0.question) \(answer($0))" }.joined(separator: " ")
+    }
+
+    /// Whether the human's text only asks for a caption, and says nothing of the image.
+    private func isCaption(_ conversation: Conversation) -> Bool { conversation.questionType == "caption" }
 
     /// The prompt alone, up to where the first answer begins: what a gate sees of a question.
     func prompt(_ conversation: Conversation, image: Int?) throws -> TrainingSequence {

@@ -96,6 +96,8 @@ enum Activation: Sendable {
     case tanhGELU
     /// x (1 + erf(x/√2)) / 2.
     case gelu
+    /// max(x, 0).
+    case relu
 
     /// - Returns: the activation of every number, in rows of its own.
     func forward(_ x: Rows, _ context: TrainingContext) -> Rows {
@@ -108,6 +110,7 @@ enum Activation: Sendable {
             case .quickGELU: ck_quick_gelu(target, count)
             case .tanhGELU: ck_tanh_gelu(target, count)
             case .gelu: ck_erf_gelu(target, count)
+            case .relu: ck_relu(target, count)
             }
         }
         return y
@@ -124,6 +127,7 @@ enum Activation: Sendable {
             case .quickGELU: ck_quick_gelu_backward(input, gradient, count)
             case .tanhGELU: ck_tanh_gelu_backward(input, gradient, count)
             case .gelu: ck_erf_gelu_backward(input, gradient, count)
+            case .relu: ck_relu_backward(input, gradient, count)
             }
         }
         return x

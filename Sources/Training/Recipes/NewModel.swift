@@ -32,23 +32,8 @@ public enum NewModel {
         try checkpoint.write(to: out)
     }
 
-    private struct Maker {
-        var initial: Initialisation
-        var tensors: [String: Tensor] = [:]
-
-        mutating func linear(_ name: String, _ outer: Int, _ inner: Int, bias: Bool = true) throws {
-            tensors["\(name).weight"] = try initial.linear(outer, inner).tensor(shape: [outer, inner])
-            if bias { tensors["\(name).bias"] = try initial.bias(outer, inner: inner).tensor(shape: [outer]) }
-        }
-
-        mutating func norm(_ name: String, _ width: Int) throws {
-            tensors["\(name).weight"] = try initial.constant(1, width, 1).tensor(shape: [width])
-            tensors["\(name).bias"] = try initial.constant(1, width, 0).tensor(shape: [width])
-        }
-    }
-
     private static func language(_ shape: ModelShape, vocabulary: Int, seed: UInt64) throws -> [String: Tensor] {
-        var maker = Maker(initial: Initialisation(seed: seed))
+        var maker = TensorMaker(Initialisation(seed: seed))
         let (width, inner) = (shape.backbone.width, shape.backbone.inner)
         maker.tensors["model.embed_tokens.weight"] = try maker.initial.normal(vocabulary, width, deviation: 0.02).tensor()
         for layer in 0..<shape.backbone.layers {
@@ -69,7 +54,7 @@ public enum NewModel {
     }
 
     private static func tower(_ shape: ModelShape, seed: UInt64) throws -> [String: Tensor] {
-        var maker = Maker(initial: Initialisation(seed: seed &+ 1))
+        var maker = TensorMaker(Initialisation(seed: seed &+ 1))
         let width = shape.tower.width
         let positions = (shape.image / shape.patch) * (shape.image / shape.patch) + 1
         let embeddings = "vision_model.embeddings"
@@ -79,11 +64,7 @@ public enum NewModel {
         maker.tensors["\(embeddings).position_embedding.weight"] = try maker.initial.normal(positions, width, deviation: 0.02).tensor()
         try maker.norm("vision_model.pre_layrnorm", width)
         for layer in 0..<shape.tower.layers {
-            let prefix = "vision_model.encoder.layers.\(layer)"
-            for name in ["layer_norm1", "layer_norm2"] { try maker.norm("\(prefix).\(name)", width) }
-            for name in ["q_proj", "k_proj", "v_proj", "out_proj"] { try maker.linear("\(prefix).self_attn.\(name)", width, width) }
-            try maker.linear("\(prefix).mlp.fc1", 4 * width, width)
-            try maker.linear("\(prefix).mlp.fc2", width, 4 * width)
+            try maker.encoderLayer("vision_model.encoder.layers.\(layer)", width: width)
         }
         try maker.norm("vision_model.post_layernorm", width)
         return maker.tensors

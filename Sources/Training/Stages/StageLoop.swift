@@ -19,7 +19,7 @@ struct StageLoop {
         let updates = settings.epochs * learner.updatesPerEpoch
         let rate = LearningRate(peak: settings.rate, steps: updates, warmUp: settings.warmUp)
         var start = 0
-        if let found = try work.resume(optimiser, learner.parameters, settings: settings) {
+        if let found = try work.resume(optimiser, settings: settings) {
             start = found.update
             observer.resumed(update: start, path: found.path)
         }

@@ -36,7 +36,9 @@ public actor StageRunner {
         var result = Result()
         let learner: any StageLearner
         switch job.settings.step {
-        case .encoder: throw TrainingError.impossible("this step is run by EncoderRunner")
+        case .encoder:
+            learner = try encoder(job, model, data, context, observer)
+            try await loop(job, learner, work, context, observer)
         case .router:
             let (router, heldOut) = try await self.router(job, model, data, context, observer)
             try await loop(job, router, work, context, observer)
@@ -78,6 +80,35 @@ public actor StageRunner {
         return ConversationLearner(
             model, source: source, config: config, network: network, settings: job.settings, sequences: sequences,
             features: try images.map { try features($0, job, model, context) })
+    }
+
+    private func encoder(
+        _ job: StageJob, _ model: LearnableModel, _ data: StageData, _ context: TrainingContext, _ observer: any TrainingObserver
+    ) throws -> EncoderLearner {
+        guard let folder = job.images.map({ ImageFolder(path: $0) }) else {
+            throw TrainingError.impossible("the encoder learns from images: name their folder with --images")
+        }
+        let images = ImageStore(model, folder: folder)
+        var examples = EncoderLearner.Examples(texts: [], textsOfImages: [], modalities: [])
+        for (index, conversation) in data.conversations.enumerated() {
+            observer.prepared("reading images", done: index + 1, total: data.conversations.count)
+            guard let path = conversation.image else { continue }
+            let tokens = model.tokenizer.encode(data.sequences.text(conversation))
+            guard !tokens.isEmpty else { continue }
+            let image = try images.number(of: path)
+            if image == examples.textsOfImages.count {
+                examples.textsOfImages.append([])
+                examples.modalities.append(nil)
+            }
+            examples.textsOfImages[image].append(examples.texts.count)
+            examples.texts.append(tokens)
+            examples.modalities[image] = examples.modalities[image] ?? conversation.modality.flatMap { job.shape.domains.firstIndex(of: $0) }
+        }
+        guard examples.textsOfImages.count > 1 else {
+            throw TrainingError.impossible("contrastive learning needs two images or more; the data has \(examples.textsOfImages.count)")
+        }
+        return try EncoderLearner(
+            model, examples: examples, images: images, domains: job.shape.domains.count, settings: job.settings, context)
     }
 
     private func features(

@@ -37,6 +37,11 @@ struct WorkFolder: Sendable {
             moments["mean.\(parameter.name)"] = try state.mean.tensor(shape: parameter.shape)
             moments["variance.\(parameter.name)"] = try state.variance.tensor(shape: parameter.shape)
         }
+        // What has no place in the published layout: heads, a router.
+        for parameter in optimiser.parameters
+        where checkpoint.model.descriptor(parameter.name) == nil && checkpoint.tower.descriptor(parameter.name) == nil {
+            moments["value.\(parameter.name)"] = try parameter.value.tensor(shape: parameter.shape)
+        }
         checkpoint.tensorFiles[Self.momentsName] = MemoryTensors(moments)
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.prettyPrinted, .sortedKeys]
@@ -52,9 +57,7 @@ struct WorkFolder: Sendable {
     ///
     /// - Returns: the updates that were made until then, and where it lies; nil when there is none.
     /// - Throws: `TrainingError.impossible` when it belongs to a run with other settings, model or data; `CheckpointError` when it is damaged.
-    func resume(
-        _ optimiser: AdamW, _ parameters: [Parameter], settings: StageSettings
-    ) throws -> (update: Int, path: String)? {
+    func resume(_ optimiser: AdamW, settings: StageSettings) throws -> (update: Int, path: String)? {
         removeTorn()
         guard let update = updates.last else { return nil }
         let folder = "\(path)/\(Self.name(update))"
@@ -71,10 +74,15 @@ struct WorkFolder: Sendable {
         }
         let weights = try CheckpointFolder(path: folder)
         let tower = try weights.imageTower().source
-        for parameter in parameters where parameter.learns {
-            try parameter.fill(from: weights.model.descriptor(parameter.name) == nil ? tower : weights.model, name: parameter.name)
-        }
         let moments = try SafetensorsFile(path: "\(folder)/\(Self.momentsName)")
+        for parameter in optimiser.parameters {
+            let own = "value.\(parameter.name)"
+            if moments.descriptor(own) != nil {
+                try parameter.fill(from: moments, name: own)
+            } else {
+                try parameter.fill(from: weights.model.descriptor(parameter.name) == nil ? tower : weights.model, name: parameter.name)
+            }
+        }
         for (parameter, state) in zip(optimiser.parameters, optimiser.moments) {
             try state.mean.fill(from: moments.tensor("mean.\(parameter.name)", shape: parameter.shape))
             try state.variance.fill(from: moments.tensor("variance.\(parameter.name)", shape: parameter.shape))

@@ -16,8 +16,25 @@ struct TrainCommand: AsyncParsableCommand {
             A run that was stopped goes on from its last checkpoint when the same command is given again.
             """,
         subcommands: [
-            TrainLanguageCommand.self, TrainAlignCommand.self, TrainInstructCommand.self, TrainRouterCommand.self, TrainExpertsCommand.self,
+            TrainEncoderCommand.self, TrainLanguageCommand.self, TrainAlignCommand.self, TrainInstructCommand.self, TrainRouterCommand.self, TrainExpertsCommand.self,
         ])
+}
+
+/// `medmoe train encoder`
+struct TrainEncoderCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "encoder",
+        abstract: "Contrastive training of the image tower on images and their texts, for those without pretrained weights.")
+
+    @OptionGroup var options: TrainOptions
+    @OptionGroup var images: TrainImagesOption
+    @OptionGroup var mixture: MixtureOptions
+
+    func run() async throws {
+        var job = options.job(.encoder, images: images.images)
+        try mixture.apply(to: &job)
+        try await learn(job, options)
+    }
 }
 
 /// `medmoe train language`
