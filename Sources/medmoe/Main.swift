@@ -25,7 +25,7 @@ struct MedMoECommand: AsyncParsableCommand {
         subcommands: [
             AskCommand.self, ClassifyCommand.self, CoordinatorCommand.self, WorkerCommand.self, StatusCommand.self,
             ClusterCommand.self, InspectCommand.self, ShardCommand.self, TraceCommand.self, SynthesizeCommand.self,
-            BenchCommand.self, LoadCommand.self, KeysCommand.self,
+            BenchCommand.self, LoadCommand.self, EvalCommand.self, KeysCommand.self,
         ])
 
     static func main() async {
