@@ -34,7 +34,7 @@ let package = Package(
         .target(name: "Language", dependencies: ["StrictJSON"]),
         .target(name: "MedMoE", dependencies: ["CKernels", "Tensors", "Checkpoints", "Imaging", "Language"]),
         .target(name: "Datasets", dependencies: ["StrictJSON", "Checkpoints", "CZlib"]),
-        .target(name: "Evaluation", dependencies: ["Datasets", "MedMoE", "Imaging"]),
+        .target(name: "Evaluation", dependencies: ["CZlib", "Checkpoints", "Language", "Datasets", "MedMoE"]),
         .target(
             name: "Training",
             dependencies: [
@@ -57,7 +57,8 @@ let package = Package(
         .executableTarget(
             name: "medmoe",
             dependencies: [
-                "Load", "Plots", "Cluster", "Wire", "Training", "Evaluation", "Datasets", "MedMoE", "Language", "Checkpoints", "Tensors",
+                "Load", "Plots", "Cluster", "Wire", "Training", "Evaluation", "Datasets", "MedMoE", "Imaging", "Language", "Checkpoints",
+                "Tensors",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ]),
@@ -87,7 +88,7 @@ let package = Package(
         .testTarget(name: "LanguageTests", dependencies: ["Language"], resources: [.copy("Fixtures")]),
         .testTarget(name: "MedMoETests", dependencies: ["MedMoE", "ModelFixtures"]),
         .testTarget(name: "DatasetsTests", dependencies: ["Datasets", "Checkpoints"], resources: [.copy("Fixtures")]),
-        .testTarget(name: "EvaluationTests", dependencies: ["Evaluation", "ModelFixtures"], resources: [.copy("Fixtures")]),
+        .testTarget(name: "EvaluationTests", dependencies: ["Evaluation", "Imaging", "ModelFixtures"], resources: [.copy("Fixtures")]),
         .testTarget(
             name: "TrainingTests", dependencies: ["Training", "MedMoE", "ModelFixtures"], resources: [.copy("Fixtures")]),
         .testTarget(name: "WireTests", dependencies: ["Wire"]),

@@ -7,14 +7,10 @@ enum PythonText {
         // json.loads makes an int, of any size, of a number without fraction and exponent.
         if !number.contains(where: { ".eE".contains($0) }) { return number == "-0" ? "0" : number }
         guard let value = Double(number), value.isFinite else { return nil }
-        let text = "\(value)"
-        // Both write the shortest digits that round-trip; Python goes over to an exponent at 1e16, Swift at 2^54.
-        guard value.magnitude >= 1e16, !text.contains("e") else { return text }
-        var digits = text.drop { $0 == "-" }.prefix { $0 != "." }
-        let exponent = digits.count - 1
-        while digits.last == "0" { digits.removeLast() }
-        let fraction = digits.dropFirst()
-        return (value < 0 ? "-" : "") + digits.prefix(1) + (fraction.isEmpty ? "" : "." + fraction) + "e+\(exponent)"
+        // Both write the shortest digits that round-trip, but Swift goes over to an exponent at 2^53, Python at 1e16. The numbers between are
+        // whole.
+        if (0x1p53..<1e16).contains(value.magnitude) { return "\(Int64(value)).0" }
+        return "\(value)"
     }
 
     static func of(_ value: Bool) -> String { value ? "True" : "False" }

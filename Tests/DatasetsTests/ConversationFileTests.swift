@@ -50,7 +50,7 @@ private func read(_ text: String, textOnly: Bool = false) -> ConversationFile {
     @Test("Answers that are numbers or truth values become text as Python's str writes them", arguments: [
         ("2", "2"), ("-0", "0"), ("123456789012345678901234567890", "123456789012345678901234567890"), ("2.50", "2.5"), ("1e3", "1000.0"),
         ("-0.0", "-0.0"), ("1e16", "1e+16"), ("12345678901234568.0", "1.2345678901234568e+16"), ("-1e22", "-1e+22"), ("0.00001", "1e-05"),
-        ("9999999999999998.0", "9999999999999998.0"), ("true", "True"), ("false", "False"),
+        ("9999999999999998.0", "9999999999999998.0"), ("-9007199254740993.0", "-9007199254740992.0"), ("1.5e17", "1.5e+17"), ("true", "True"), ("false", "False"),
     ])
     func answersBecomeText(json: String, text: String) {
         #expect(read("[\(entry(gpt: json))]").conversations.first?.turns.first?.answer == text)

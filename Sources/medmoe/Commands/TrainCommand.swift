@@ -17,6 +17,7 @@ struct TrainCommand: AsyncParsableCommand {
             """,
         subcommands: [
             TrainEncoderCommand.self, TrainLanguageCommand.self, TrainAlignCommand.self, TrainInstructCommand.self, TrainRouterCommand.self, TrainExpertsCommand.self,
+            TrainAllCommand.self,
         ])
 }
 
@@ -127,8 +128,6 @@ struct TrainExpertsCommand: AsyncParsableCommand {
 
 /// Runs one step and tells how it went.
 private func learn(_ job: StageJob, _ options: TrainOptions) async throws {
-    let progress = LearningProgress()
-    let result = try await StageRunner().run(job, observer: progress)
-    if let router = result.router { Terminal.write(RouterText.table(router)) }
-    Terminal.note("\(job.out): \(job.settings.step.rawValue) is done")
+    let log = options.log ?? job.out + ".log.jsonl"
+    try await TerminationSignal.cancelling { _ = try await LearningRun(title: job.settings.step.rawValue, log: log).run(job) }
 }

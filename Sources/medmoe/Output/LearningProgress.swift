@@ -11,10 +11,32 @@ final class LearningProgress: TrainingObserver {
         var smoothedLoss: Double?
         var rows = 0
         var preparing: (what: String, bar: ProgressBar)?
+        var log: TrainingLogWriter?
+        var logFailure: String?
     }
 
     private let isTerminal = Terminal.errorIsTerminal
-    private let state = Mutex(State())
+    private let state: Mutex<State>
+    private let title: String
+
+    /// - Parameters:
+    ///   - title: what the step is called.
+    ///   - log: file that gets a JSON object for every update; nil for none.
+    /// - Throws: `TrainingLogWriterError` when the log cannot be opened.
+    init(title: String, log: String?) throws {
+        self.title = title
+        state = Mutex(State(log: try log.map { try TrainingLogWriter(appendingTo: $0) }))
+    }
+
+    /// Adds a record to the log. One that cannot be written (the disk is full) is said once; learning goes on, its checkpoints decide.
+    func record(_ record: TrainingRecord) {
+        state.withLock { state in
+            do { try state.log?.append(record) } catch {
+                if state.logFailure == nil { Terminal.note("\(error)") }
+                state.logFailure = "\(error)"
+            }
+        }
+    }
 
     func prepared(_ what: String, done: Int, total: Int) {
         state.withLock { state in
@@ -24,16 +46,25 @@ final class LearningProgress: TrainingObserver {
     }
 
     func skipped(_ counts: [(kind: String, count: Int)]) {
-        Terminal.note("left out: " + counts.map { "\($0.count) × \($0.kind)" }.joined(separator: ", "))
+        Terminal.note("\(title): left out " + counts.map { "\($0.count) × \($0.kind)" }.joined(separator: ", "))
     }
 
-    func resumed(update: Int, path: String) { Terminal.note("goes on after update \(update), from \(path)") }
+    func resumed(update: Int, path: String) {
+        Terminal.note("\(title): goes on after update \(update), from \(path)")
+        record(.stage(StageRecord(stage: title, event: .resume, steps: update)))
+    }
 
     func saved(update: Int, path: String) {
-        if !isTerminal { Terminal.note("update \(update): saved to \(path)") }
+        if !isTerminal { Terminal.note("\(title): saved after update \(update), to \(path)") }
     }
 
     func updated(_ report: StepReport) {
+        record(
+            .step(
+                StepRecord(
+                    stage: title, step: report.update, epoch: Double(report.update) / Double(max(1, report.updatesPerEpoch)),
+                    loss: report.loss, rate: report.rate, gradientNorm: report.gradientNorm, tokens: report.rows,
+                    seconds: report.seconds)))
         let line: String? = state.withLock { state in
             let now = ContinuousClock.now
             if state.began == nil { (state.began, state.firstUpdate) = (now, report.update) }
@@ -53,7 +84,7 @@ final class LearningProgress: TrainingObserver {
                 isLast ? String(format: "%.0f s", seconds) : Self.time(left) + " left")
         }
         guard let line else { return }
-        let label = report.step.rawValue
+        let label = title
         if isTerminal {
             let width = 24
             let filled = width * report.update / max(1, report.updates)

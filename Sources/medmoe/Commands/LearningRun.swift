@@ -1,0 +1,34 @@
+import Foundation
+import Training
+
+/// Runs a step of learning, with its log, and says how it went.
+struct LearningRun {
+    /// What the step is called.
+    let title: String
+    /// File that the log is appended to.
+    let log: String
+
+    func run(_ job: StageJob) async throws -> StageRunner.Result {
+        let progress = try LearningProgress(title: title, log: log)
+        let settings = job.settings
+        progress.record(
+            .stage(
+                StageRecord(
+                    stage: title, event: .start,
+                    settings: [
+                        "step": .text(settings.step.rawValue), "epochs": .number(Double(settings.epochs)),
+                        "batch": .number(Double(settings.batch)), "rate": .number(settings.rate), "seed": .number(Double(settings.seed)),
+                        "threads": .number(Double(job.threads)),
+                    ])))
+        let start = ContinuousClock.now
+        let result = try await StageRunner().run(job, observer: progress)
+        let seconds = start.milliseconds(to: .now) / 1000
+        progress.record(.stage(StageRecord(stage: title, event: .end, seconds: seconds)))
+        if let router = result.router {
+            progress.record(.confusion(ConfusionRecord(stage: title, labels: router.domains, counts: router.confusion)))
+            Terminal.note(RouterText.table(router))
+        }
+        Terminal.note("\(title): done in \(String(format: "%.0f", seconds)) s, \(job.out)")
+        return result
+    }
+}

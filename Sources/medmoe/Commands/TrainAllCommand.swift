@@ -1,0 +1,130 @@
+import ArgumentParser
+import Datasets
+import Evaluation
+import Foundation
+import Language
+import Training
+
+/// `medmoe train all`
+struct TrainAllCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "all",
+        abstract: "Follows a recipe: tokenizer and new model if it asks for them, every step, measurements, ablations.",
+        discussion: """
+            Each step gets a folder of its own below --out. What is finished is not done again, and an unfinished step goes on from its \
+            last checkpoint, when the same command is given again.
+
+              medmoe train all --recipe cluster/learn/medmoe-tiny.yaml --data DATA --out OUT --ablations
+              medmoe plot OUT/log.jsonl --out OUT/plots
+            """)
+
+    @Option(help: ArgumentHelp("The recipe, YAML.", valueName: "file")) var recipe: String
+    @Option(help: ArgumentHelp("Folder that the recipe's files and the images' paths start from.", valueName: "dir")) var data: String
+    @Option(help: ArgumentHelp("Folder that gets a folder for each step.", valueName: "dir")) var out: String
+    @Option(help: ArgumentHelp("Checkpoint to begin with, when the recipe makes no new model.", valueName: "dir")) var model: String?
+    @Flag(help: "Run the recipe's ablations, too, and print them beside the result.") var ablations = false
+    @Flag(name: .customLong("skip-bad"), help: "Leave bad entries out and count them.") var skipBad = false
+    @Option(help: "Threads that compute.") var threads = 2
+    @Option(help: "What the finished models are stored as: f32 or bf16. Steps between always keep f32.") var dtype: TrainOptions.StoredType = .f32
+
+    func validate() throws {
+        guard (1...1024).contains(threads) else { throw ValidationError("--threads is \(threads); expected 1 to 1024") }
+    }
+
+    func run() async throws {
+        let recipe = try Recipe(contentsOf: recipe)
+        try FileManager.default.createDirectory(atPath: out, withIntermediateDirectories: true)
+        let start = try beginning(recipe)
+        let plan = RecipePlan(recipe, data: data, start: start, out: out, withAblations: ablations)
+        try await TerminationSignal.cancelling { try await follow(plan, recipe) }
+    }
+
+    private func follow(_ plan: RecipePlan, _ recipe: Recipe) async throws {
+        let log = "\(out)/log.jsonl"
+        var results: [(title: String, report: EvaluationReport)] = []
+        let lastOfCourse = plan.items.last { !$0.isAblation }?.title
+        for item in plan.items {
+            var job = item.job
+            job.threads = threads
+            job.skipsBad = skipBad
+            if item.isAblation || item.title == lastOfCourse { job.dtype = dtype.dtype }
+            if FileManager.default.fileExists(atPath: "\(job.out)/config.json") {
+                Terminal.note("\(item.title): is there already, \(job.out)")
+            } else {
+                try FileManager.default.createDirectory(
+                    atPath: URL(filePath: job.out).deletingLastPathComponent().path, withIntermediateDirectories: true)
+                _ = try await LearningRun(title: item.title, log: log).run(job)
+            }
+            if item.evaluates { results.append((item.title, try await report(of: item, recipe, log))) }
+        }
+        if !results.isEmpty { Terminal.write(CourseText.table(results)) }
+    }
+
+    /// The model that the first step begins with.
+    private func beginning(_ recipe: Recipe) throws -> String {
+        guard let shape = recipe.model else {
+            guard let model else { throw ValidationError("the recipe makes no new model: name one with --model DIR") }
+            return model
+        }
+        guard model == nil else { throw ValidationError("the recipe makes a new model: leave --model out, or its \"model\"") }
+        let folder = "\(out)/0-model"
+        if FileManager.default.fileExists(atPath: "\(folder)/config.json") { return folder }
+        let tokenizer = "\(out)/0-tokenizer"
+        if !FileManager.default.fileExists(atPath: "\(tokenizer)/tokenizer_config.json") {
+            var corpus = TokenizerCorpus()
+            try corpus.addTemplate(.stablelm)
+            let files = (recipe.data.train + (recipe.data.captions ?? [])).map { "\(data)/\($0)" }
+            let rules = DataRules(allowsTextOnly: true)
+            let texts = try DataValidation(rules: rules, skipsBad: skipBad).run(files: files)
+            for conversation in texts.conversations { corpus.add(conversation) }
+            let trained = try BytePairTrainer(vocabularySize: recipe.tokenizer?.vocabulary ?? 4096).train(corpus.words)
+            try LoadOutput.makeFolder(tokenizer)
+            try LoadOutput.write(trained.tokenizerJSON, to: "\(tokenizer)/tokenizer.json")
+            try LoadOutput.write(trained.configurationJSON, to: "\(tokenizer)/tokenizer_config.json")
+            Terminal.note("tokenizer: \(grouped(trained.tokens.count)) tokens, \(tokenizer)")
+        }
+        try NewModel.write(shape, tokenizer: tokenizer, seed: recipe.seed ?? 0, to: folder)
+        Terminal.note("new model: \(folder)")
+        return folder
+    }
+
+    /// Asks the held-out questions, or reads what an earlier run found.
+    private func report(of item: RecipePlan.Item, _ recipe: Recipe, _ log: String) async throws -> EvaluationReport {
+        let folder = ImageFolder(path: data)
+        let files = (recipe.data.dev ?? []).map { "\(data)/\($0)" }
+        let checked = try DataValidation(rules: DataRules(images: folder, needsAnswerType: true), skipsBad: skipBad).run(files: files)
+        var reports: [DatasetReport] = []
+        let source = try SourceOptions.parse(["--model", item.job.out, "--threads", "\(threads)"])
+        let start = ContinuousClock.now
+        for file in checked.files {
+            let name = NamedFile(argument: file.path)?.name ?? file.path
+            let collected = Collected()
+            try await source.withAnswerer { answerer in
+                let evaluation = ModelEvaluation(questioner: Questioner(engine: answerer.engine), images: folder)
+                let progress = SharedProgress("\(item.title) on \(name)", total: file.conversations.count)
+                await collected.set(
+                    try await evaluation.run(name: name, conversations: file.conversations) { progress.advance() }.report)
+            }
+            if let report = await collected.report { reports.append(report) }
+        }
+        let progress = try LearningProgress(title: item.title, log: log)
+        progress.record(
+            .evaluation(
+                EvaluationRecord(
+                    stage: item.title,
+                    datasets: Dictionary(
+                        uniqueKeysWithValues: reports.map {
+                            ($0.name, .init(closedAccuracy: $0.overall.closedAccuracy?.value, openRecall: $0.overall.openRecall?.value))
+                        }))))
+        return EvaluationReport(
+            settings: .init(model: item.job.out, maximumTokens: 16, aspect: "config", bootstrap: Bootstrap()), datasets: reports,
+            seconds: start.milliseconds(to: .now) / 1000)
+    }
+
+    /// Carries a report out of a closure that runs elsewhere.
+    private actor Collected {
+        var report: DatasetReport?
+
+        func set(_ report: DatasetReport) { self.report = report }
+    }
+}
