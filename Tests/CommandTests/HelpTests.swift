@@ -25,7 +25,7 @@ extension Commands {
             ("bench batch", ["--model", "--workers", "--batch", "--lanes", "--repeat", "--json", "end token", "median"]),
             ("bench traffic", ["--model", "--workers", "--batch", "--prompt", "--json", "least"]),
             ("bench links", ["--model", "--workers", "--prompt", "--repeat", "--json", "plaintext"]),
-            ("tokenizer train", ["--text", "--vocabulary", "--out", "tokenizer.json", "257"]),
+            ("tokenizer train", ["--data", "--text", "--skip-bad", "--vocabulary", "--out", "tokenizer.json", "257"]),
             ("plot", ["--out", "medmoe train", "JSON lines", "medmoe plot --out"]),
             ("trace", ["--prompt", "--out", "--json", "safetensors", "<image>"]),
         ])

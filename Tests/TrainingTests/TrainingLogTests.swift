@@ -63,7 +63,7 @@ import Testing
     @Test(arguments: [
         ("nonsense", "not JSON"), ("[1]", "not a JSON object"), ("{}", "\"kind\" is missing"), (#"{"kind":7}"#, "\"kind\" is not a text"),
         (#"{"kind":"dream"}"#, "the kind 'dream' is unknown; known are step, stage, confusion, routing, evaluation"),
-        (#"{"kind":"step","stage":"a","step":1}"#, "\"loss\" is missing"), (#"{"kind":"step","stage":"a","step":1.5,"loss":1}"#, "step"),
+        (#"{"kind":"step","stage":"a","step":1}"#, "\"loss\" is missing"), (#"{"kind":"step","stage":"a","step":1.5,"loss":1}"#, "whole number"),
         (#"{"kind":"step","stage":"a","step":1,"loss":"low"}"#, "loss"), (#"{"kind":"stage","stage":"a","event":"pause"}"#, "event"),
         (#"{"kind":"confusion","labels":["a","b"],"counts":[[1,2]]}"#, "2 × 2"), (#"{"kind":"confusion","labels":["a"],"counts":[[-1]]}"#, "0 to"),
         (#"{"kind":"confusion","labels":["a"],"counts":[[9223372036854775807]]}"#, "0 to"), (#"{"kind":"confusion","labels":[],"counts":[]}"#, "labels"),

@@ -45,7 +45,7 @@ public struct TrainingLog: Sendable {
             } catch where !line.isComplete {
                 endsTorn = true
             } catch {
-                problems.append(Problem(file: path, line: line.number, reason: Self.reason(error)))
+                problems.append(Problem(file: path, line: line.number, reason: Self.reason(error, line.bytes)))
             }
         }
         file = path
@@ -86,7 +86,7 @@ public struct TrainingLog: Sendable {
         return result
     }
 
-    private static func reason(_ error: any Error) -> String {
+    private static func reason(_ error: any Error, _ line: [UInt8]) -> String {
         guard let error = error as? DecodingError else { return "\(error)" }
         switch error {
         case .keyNotFound(let key, _): return "\"\(key.stringValue)\" is missing"
@@ -94,7 +94,10 @@ public struct TrainingLog: Sendable {
             return place(context).map { "\"\($0)\" is not \(type == String.self ? "a text" : type == Int.self ? "a whole number" : "what it should be")" }
                 ?? "it is not a JSON object"
         case .dataCorrupted(let context):
-            return place(context).map { "\"\($0)\" is not what it should be" } ?? "it is not JSON"
+            if let place = place(context) { return "\"\(place)\" is not what it should be" }
+            // The decoder says the same of a fraction where a whole number is expected as of a text that is no JSON.
+            let isJSON = (try? JSONSerialization.jsonObject(with: Data(line))) != nil
+            return isJSON ? "a number has a fraction, or is too large, where a whole number is expected" : "it is not JSON"
         @unknown default: return "it is not JSON"
         }
     }
