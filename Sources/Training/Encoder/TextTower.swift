@@ -100,7 +100,7 @@ final class TextTower {
             ck_scale_rows(means.row(text), &factor, 1, dy.width)
             for row in rows { gradient.row(row).update(from: means.row(text), count: dy.width) }
         }
-        for block in blocks.reversed() { gradient = block.backward(gradient, kept.blocks.removeLast(), kept.layout, context) }
+        for block in blocks.reversed() { gradient = block.backward(gradient, kept.blocks.removeLast(), context) }
         for (ids, rows) in zip(kept.tokens, kept.layout.sequences) {
             for (position, id) in ids.enumerated() {
                 let row = gradient.row(rows.lowerBound + position)

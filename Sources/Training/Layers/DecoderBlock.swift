@@ -50,16 +50,19 @@ struct DecoderBlock {
     /// Whether anything before the second norm learns.
     private var attentionLearns: Bool { (inputNorm.parameters + attention.parameters).contains { $0.learns } }
 
-    /// - Parameter x: `[rows, hidden]`; new rows come back.
+    /// - Parameters:
+    ///   - x: `[rows, hidden]`
+    ///   - wanted: the rows whose outputs are needed; nil for all.
+    /// - Returns: new rows, `[wanted, hidden]`, and what `backward` needs.
     func forward(
-        _ x: Rows, _ pass: Pass, isolation: isolated (any Actor)? = #isolation
+        _ x: Rows, _ pass: Pass, wanted: WantedRows? = nil, isolation: isolated (any Actor)? = #isolation
     ) async throws -> (output: Rows, kept: Kept) {
         let context = pass.context
         let h = inputNorm.forward(x, context)
-        let (attended, keptAttention) = attention.forward(h, pass.layout, rotary: pass.rotary, context)
-        context.add(x, to: attended)
+        let (attended, keptAttention) = attention.forward(h, pass.layout, wanted: wanted, rotary: pass.rotary, context)
+        context.add(wanted?.gathered(x) ?? x, to: attended)
         guard let networkNorm else {
-            let (y, kept) = try await forward(h, context)
+            let (y, kept) = try await forward(keptAttention.queryInput, context)
             context.add(attended, to: y)
             return (y, Kept(input: x, attention: keptAttention, middle: nil, network: kept))
         }
@@ -69,9 +72,9 @@ struct DecoderBlock {
     }
 
     /// - Parameters:
-    ///   - dy: gradient of the output, `[rows, hidden]`; used up.
+    ///   - dy: gradient of the output, `[wanted, hidden]`; used up.
     ///   - needsInput: whether anything before this layer learns.
-    /// - Returns: the gradient of the input, if wanted.
+    /// - Returns: the gradient of the input, `[rows, hidden]`, if wanted.
     func backward(
         _ dy: Rows, _ kept: Kept, needsInput: Bool, _ pass: Pass, isolation: isolated (any Actor)? = #isolation
     ) async throws -> Rows? {
@@ -83,13 +86,24 @@ struct DecoderBlock {
             guard let dh else { return nil }
             networkNorm.backward(dh, input: middle, addedTo: dy, context)
             guard reachesAttention else { return nil }
-            let da = attention.backward(dy, kept.attention, pass.layout, rotary: pass.rotary, context)
-            return inputNorm.backward(da, input: kept.input, addedTo: dy, context)
+            return inputGradient(attention.backward(dy, kept.attention, rotary: pass.rotary, context), dy, kept, context)
         }
         let dh = try await backward(dy, kept.network, needsInput: reachesAttention, context)
         guard reachesAttention else { return nil }
-        let da = attention.backward(dy, kept.attention, pass.layout, rotary: pass.rotary, addedTo: dh, context)
-        return inputNorm.backward(da, input: kept.input, addedTo: dy, context)
+        if let wanted = kept.attention.wanted {
+            let da = attention.backward(dy, kept.attention, rotary: pass.rotary, context)
+            if let dh { wanted.add(dh, to: da) }
+            return inputGradient(da, dy, kept, context)
+        }
+        return inputGradient(attention.backward(dy, kept.attention, rotary: pass.rotary, addedTo: dh, context), dy, kept, context)
+    }
+
+    /// The gradient of the input from that of the normed input and, past the norm, that of the output.
+    private func inputGradient(_ da: Rows, _ dy: Rows, _ kept: Kept, _ context: TrainingContext) -> Rows {
+        guard let wanted = kept.attention.wanted else { return inputNorm.backward(da, input: kept.input, addedTo: dy, context) }
+        let dx = inputNorm.backward(da, input: kept.input, context)
+        wanted.add(dy, to: dx)
+        return dx
     }
 
     private func forward(

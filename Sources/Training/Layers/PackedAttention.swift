@@ -19,15 +19,17 @@ struct PackedAttention {
     private var scale: Float { 1 / Float(headSize).squareRoot() }
 
     /// - Parameters:
-    ///   - q: `[rows, heads · headSize]`
-    ///   - k: `[rows, keyValueHeads · headSize]`, like `v`.
-    /// - Returns: the mixed values, `[rows, heads · headSize]`, and the log-sum-exp of the scaled scores, `[heads, rows]`.
-    func forward(_ q: Rows, _ k: Rows, _ v: Rows, _ layout: PackedLayout, _ context: TrainingContext) -> (mixed: Rows, sums: Rows) {
+    ///   - q: of the wanted rows, `[wanted, heads · headSize]`
+    ///   - k: of all rows, `[rows, keyValueHeads · headSize]`, like `v`.
+    /// - Returns: the mixed values, `[wanted, heads · headSize]`, and the log-sum-exp of the scaled scores, `[heads, wanted]`.
+    func forward(
+        _ q: Rows, _ k: Rows, _ v: Rows, _ segments: [PackedLayout.Segment], _ context: TrainingContext
+    ) -> (mixed: Rows, sums: Rows) {
         let mixed = Rows(count: q.count, width: q.width)
         let sums = Rows(count: heads, width: q.count)
-        let segments = layout.segments
         context.pool.forEach(segments.count * keyValueHeads) { piece in
             let segment = segments[piece / keyValueHeads]
+            guard !segment.queries.isEmpty else { return }
             let head = piece % keyValueHeads
             let keys = gathered(k, segment, head: head)
             let values = gathered(v, segment, head: head)
@@ -52,20 +54,20 @@ struct PackedAttention {
     }
 
     /// - Parameters:
-    ///   - gradient: of the mixed values, `[rows, heads · headSize]`
+    ///   - gradient: of the mixed values, `[wanted, heads · headSize]`
     ///   - sums: what `forward` returned.
     /// - Returns: the gradients of `q`, `k` and `v`.
     func backward(
-        _ gradient: Rows, _ q: Rows, _ k: Rows, _ v: Rows, sums: Rows, _ layout: PackedLayout, _ context: TrainingContext
+        _ gradient: Rows, _ q: Rows, _ k: Rows, _ v: Rows, sums: Rows, _ segments: [PackedLayout.Segment], _ context: TrainingContext
     ) -> (q: Rows, k: Rows, v: Rows) {
         let dq = Rows(count: q.count, width: q.width)
         let dk = Rows(count: k.count, width: k.width)
         let dv = Rows(count: v.count, width: v.width)
-        let segments = layout.segments
+        let prefix = segments.last?.before ?? 0
         // Sequences of one chunk add to the prefix's gradients in their order; chunks are added up in theirs.
         let perChunk = 4
         let chunks = (segments.count + perChunk - 1) / perChunk
-        let shared = Rows(count: layout.prefix > 0 ? chunks * 2 * layout.prefix : 0, width: k.width)
+        let shared = Rows(count: prefix > 0 ? chunks * 2 * prefix : 0, width: k.width)
         shared.buffer.update(repeating: 0)
         context.pool.forEach(chunks * keyValueHeads) { piece in
             let (chunk, head) = (piece / keyValueHeads, piece % keyValueHeads)
@@ -82,18 +84,18 @@ struct PackedAttention {
                         (dk.row(row) + place).update(from: keyGradient.row(position), count: headSize)
                         (dv.row(row) + place).update(from: valueGradient.row(position), count: headSize)
                     } else {
-                        let row = chunk * 2 * layout.prefix + position
+                        let row = chunk * 2 * prefix + position
                         ck_add(shared.row(row) + place, keyGradient.row(position), headSize)
-                        ck_add(shared.row(row + layout.prefix) + place, valueGradient.row(position), headSize)
+                        ck_add(shared.row(row + prefix) + place, valueGradient.row(position), headSize)
                     }
                 }
             }
         }
-        if layout.prefix > 0 {
+        if prefix > 0 {
             for chunk in 0..<chunks {
-                let first = chunk * 2 * layout.prefix
-                ck_add(dk.pointer, shared.row(first), layout.prefix * k.width)
-                ck_add(dv.pointer, shared.row(first + layout.prefix), layout.prefix * k.width)
+                let first = chunk * 2 * prefix
+                ck_add(dk.pointer, shared.row(first), prefix * k.width)
+                ck_add(dv.pointer, shared.row(first + prefix), prefix * k.width)
             }
         }
         return (dq, dk, dv)
@@ -137,12 +139,14 @@ struct PackedAttention {
         return (dk, dv)
     }
 
-    /// Blocks of a segment's rows: `visible` positions are seen by the first row of the block, `step` more by each one after it.
-    private func forEachBlock(of segment: PackedLayout.Segment, _ body: (_ rows: Range<Int>, _ visible: Int, _ step: Int) -> Void) {
-        for first in stride(from: 0, to: segment.rows.count, by: block) {
-            let last = min(segment.rows.count, first + block)
-            let start = segment.rows.lowerBound
-            body(start + first..<start + last, isCausal ? segment.before + first + 1 : segment.keys, isCausal ? 1 : 0)
+    /// Blocks of a segment's wanted rows, by their places: `visible` positions are seen by the first row of the block, `step` more by
+    /// each one after it.
+    private func forEachBlock(of segment: PackedLayout.Segment, _ body: (_ places: Range<Int>, _ visible: Int, _ step: Int) -> Void) {
+        for first in stride(from: 0, to: segment.queries.count, by: block) {
+            let last = min(segment.queries.count, first + block)
+            body(
+                segment.place + first..<segment.place + last, isCausal ? segment.firstPosition + first + 1 : segment.keys,
+                isCausal ? 1 : 0)
         }
     }
 

@@ -27,15 +27,21 @@ struct RotaryTable {
     }
 
     /// Turns the heads of every row by its position, or back.
-    func rotate(_ x: Rows, headSize: Int, layout: PackedLayout, backwards: Bool = false, _ context: TrainingContext) {
+    ///
+    /// - Parameter x: rows of all segments, or only the wanted ones.
+    func rotate(
+        _ x: Rows, headSize: Int, segments: [PackedLayout.Segment], wanted: Bool = false, backwards: Bool = false, _ context: TrainingContext
+    ) {
         guard dimensions > 0 else { return }
-        let segments = layout.segments
         context.pool.forEach(segments.count) { index in
             let segment = segments[index]
-            for (offset, row) in segment.rows.enumerated() {
+            let (first, position, count) = wanted
+                ? (segment.place, segment.firstPosition, segment.queries.count)
+                : (segment.rows.lowerBound, segment.before, segment.rows.count)
+            for offset in 0..<count {
                 ck_rotate_half(
-                    x.row(row), x.width / headSize, headSize, dimensions, cosine.row(segment.before + offset),
-                    (backwards ? back : sine).row(segment.before + offset))
+                    x.row(first + offset), x.width / headSize, headSize, dimensions, cosine.row(position + offset),
+                    (backwards ? back : sine).row(position + offset))
             }
         }
     }

@@ -55,7 +55,9 @@ final class LanguageNetwork {
     struct Kept {
         let pass: DecoderBlock.Pass
         fileprivate var layers: [KeptLayer] = []
-        /// Rows before the final norm, `[rows, hidden]`.
+        /// Rows of the last layer that a loss reads.
+        let wanted: WantedRows
+        /// Rows before the final norm, `[wanted, hidden]`.
         fileprivate(set) var output: Rows
     }
 
@@ -67,11 +69,16 @@ final class LanguageNetwork {
 
     /// Runs rows through all layers.
     ///
-    /// - Parameter input: embedded rows, `[rows, hidden]`
-    func forward(_ input: Rows, _ layout: PackedLayout, isolation: isolated (any Actor)? = #isolation) async throws -> Kept {
-        var kept = Kept(pass: pass(layout), output: input)
-        for block in blocks {
-            let (y, state) = try await block.forward(kept.output, kept.pass)
+    /// - Parameters:
+    ///   - input: embedded rows, `[rows, hidden]`
+    ///   - targets: rows that the loss will read: the last layer computes only those.
+    func forward(
+        _ input: Rows, _ layout: PackedLayout, targets: [PackedBatch.Target], isolation: isolated (any Actor)? = #isolation
+    ) async throws -> Kept {
+        var kept = Kept(pass: pass(layout), wanted: WantedRows(layout, targets: targets.map(\.row)), output: input)
+        for (index, block) in blocks.enumerated() {
+            let wanted = index == blocks.count - 1 ? kept.wanted : nil
+            let (y, state) = try await block.forward(kept.output, kept.pass, wanted: wanted)
             kept.layers.append(recomputes ? .input(kept.output) : .all(state))
             kept.output = y
         }
@@ -112,7 +119,9 @@ final class LanguageNetwork {
             let state: DecoderBlock.Kept
             switch kept.layers.removeLast() {
             case .all(let all): state = all
-            case .input(let input): state = try await blocks[index].forward(input, pass).kept
+            case .input(let input):
+                let wanted = index == blocks.count - 1 ? kept.wanted : nil
+                state = try await blocks[index].forward(input, pass, wanted: wanted).kept
             }
             let below = try await blocks[index].backward(gradient, state, needsInput: needsInput || index > lowest, pass)
             guard let below else { return nil }
@@ -124,11 +133,13 @@ final class LanguageNetwork {
     /// Cross-entropy of some rows, and its gradients.
     ///
     /// - Parameters:
-    ///   - output: rows before the final norm, `[rows, hidden]`
+    ///   - kept: what the forward pass gave for these targets.
     ///   - targets: rows and the tokens that they should predict.
     ///   - factor: what gradients are multiplied by, such as one by the number of targets.
-    /// - Returns: the sum of the losses, in nats, and the gradient of `output`.
-    func loss(_ output: Rows, targets: [PackedBatch.Target], factor: Float) -> (sum: Double, gradient: Rows) {
+    /// - Returns: the sum of the losses, in nats, and the gradient of the output, `[wanted, hidden]`.
+    func loss(_ kept: borrowing Kept, targets: [PackedBatch.Target], factor: Float) -> (sum: Double, gradient: Rows) {
+        let output = kept.output
+        let places = Dictionary(uniqueKeysWithValues: kept.wanted.rows.enumerated().map { ($1, $0) })
         let gradient = Rows(count: output.count, width: output.width)
         gradient.buffer.update(repeating: 0)
         var sum = 0.0
@@ -137,7 +148,7 @@ final class LanguageNetwork {
         for first in stride(from: 0, to: targets.count, by: part) {
             let targets = targets[first..<min(targets.count, first + part)]
             let x = Rows(count: targets.count, width: output.width)
-            for (place, target) in targets.enumerated() { x.row(place).update(from: output.row(target.row), count: x.width) }
+            for (place, target) in targets.enumerated() { x.row(place).update(from: output.row(places[target.row] ?? 0), count: x.width) }
             let normed = finalNorm.forward(x, context)
             let logits = head.forward(normed, context)
             let losses = UnsafeMutableBufferPointer<Double>.allocate(capacity: targets.count)
@@ -148,7 +159,7 @@ final class LanguageNetwork {
             }
             sum += losses.reduce(0, +)
             let dx = finalNorm.backward(head.backward(logits, input: normed, context), input: x, context)
-            for (place, target) in targets.enumerated() { ck_add(gradient.row(target.row), dx.row(place), dx.width) }
+            for (place, target) in targets.enumerated() { ck_add(gradient.row(places[target.row] ?? 0), dx.row(place), dx.width) }
         }
         return (sum, gradient)
     }

@@ -55,8 +55,8 @@ public final class MultimodalNetwork {
         _ batch: PackedBatch, features: Rows?, factor: Float, isolation: isolated (any Actor)? = #isolation
     ) async throws -> Outcome {
         let (input, kept) = try embed(batch, features)
-        let forward = try await language.forward(input, batch.layout)
-        let (loss, gradient) = language.loss(forward.output, targets: batch.targets, factor: factor)
+        let forward = try await language.forward(input, batch.layout, targets: batch.targets)
+        let (loss, gradient) = language.loss(forward, targets: batch.targets, factor: factor)
         let outcome = Outcome(loss: loss, targets: batch.targets.count, rows: batch.layout.rows)
         let projectorLearns = projector.parameters.contains { $0.learns }
         let needsInput = language.embeddings.learns || projectorLearns

@@ -41,9 +41,9 @@ struct EncoderBlock {
 
     /// - Parameter dy: gradient of the output; used up.
     /// - Returns: the gradient of the input.
-    func backward(_ dy: Rows, _ kept: Kept, _ layout: PackedLayout, _ context: TrainingContext) -> Rows {
+    func backward(_ dy: Rows, _ kept: Kept, _ context: TrainingContext) -> Rows {
         if let dh = network.backward(dy, kept.network, context) { norm2.backward(dh, input: kept.middle, addedTo: dy, context) }
-        let da = attention.backward(dy, kept.attention, layout, rotary: nil, context)
+        let da = attention.backward(dy, kept.attention, rotary: nil, context)
         return norm1.backward(da, input: kept.input, addedTo: dy, context)
     }
 }
@@ -72,7 +72,6 @@ public final class TowerNetwork {
         fileprivate let pixels: Rows
         fileprivate let embedded: Rows
         fileprivate var blocks: [EncoderBlock.Kept] = []
-        fileprivate let layout: PackedLayout
     }
 
     /// - Parameter source: tensors named `vision_model.…`.
@@ -134,7 +133,7 @@ public final class TowerNetwork {
             x.row(first + 1).update(from: embedded.row(image * configuration.patchCount), count: configuration.patchCount * x.width)
             ck_add(x.row(first), positions.value.pointer, rowsPerImage * x.width)
         }
-        var kept = Kept(pixels: pixels, embedded: x, layout: layout)
+        var kept = Kept(pixels: pixels, embedded: x)
         var hidden = preNorm.forward(x, context)
         for block in blocks.prefix(layers ?? blocks.count) {
             let (y, state) = block.forward(hidden, layout, context)
@@ -150,7 +149,7 @@ public final class TowerNetwork {
     func backward(_ dy: Rows, _ kept: consuming Kept) {
         var gradient = dy
         for block in blocks.prefix(kept.blocks.count).reversed() {
-            gradient = block.backward(gradient, kept.blocks.removeLast(), kept.layout, context)
+            gradient = block.backward(gradient, kept.blocks.removeLast(), context)
         }
         let dx = preNorm.backward(gradient, input: kept.embedded, context)
         let images = kept.pixels.count / configuration.patchCount

@@ -3,6 +3,7 @@ import Datasets
 import Evaluation
 import Foundation
 import Language
+import MedMoE
 import Training
 
 /// `medmoe train all`
@@ -94,6 +95,8 @@ struct TrainAllCommand: AsyncParsableCommand {
         let files = (recipe.data.dev ?? []).map { "\(data)/\($0)" }
         let checked = try DataValidation(rules: DataRules(images: folder, needsAnswerType: true), skipsBad: skipBad).run(files: files)
         var reports: [DatasetReport] = []
+        var routed: [(conversation: Conversation, summary: AnswerSummary)] = []
+        var domains: [String] = []
         let source = try SourceOptions.parse(["--model", item.job.out, "--threads", "\(threads)"])
         let start = ContinuousClock.now
         for file in checked.files {
@@ -103,9 +106,12 @@ struct TrainAllCommand: AsyncParsableCommand {
                 let evaluation = ModelEvaluation(questioner: Questioner(engine: answerer.engine), images: folder)
                 let progress = SharedProgress("\(item.title) on \(name)", total: file.conversations.count)
                 await collected.set(
-                    try await evaluation.run(name: name, conversations: file.conversations) { progress.advance() }.report)
+                    try await evaluation.run(name: name, conversations: file.conversations) { progress.advance() }, answerer.domains)
             }
-            if let report = await collected.report { reports.append(report) }
+            guard let outcome = await collected.outcome else { continue }
+            reports.append(outcome.report)
+            routed += zip(file.conversations, outcome.summaries).map { ($0, $1) }
+            domains = await collected.domains
         }
         let progress = try LearningProgress(title: item.title, log: log)
         progress.record(
@@ -116,15 +122,22 @@ struct TrainAllCommand: AsyncParsableCommand {
                         uniqueKeysWithValues: reports.map {
                             ($0.name, .init(closedAccuracy: $0.overall.closedAccuracy?.value, openRecall: $0.overall.openRecall?.value))
                         }))))
+        if let table = DomainRouting(routed, experts: domains) {
+            progress.record(
+                .routing(
+                    RoutingRecord(
+                        stage: item.title, layers: table.layers, experts: table.experts, domains: table.domains, counts: table.counts)))
+        }
         return EvaluationReport(
             settings: .init(model: item.job.out, maximumTokens: 16, aspect: "config", bootstrap: Bootstrap()), datasets: reports,
             seconds: start.milliseconds(to: .now) / 1000)
     }
 
-    /// Carries a report out of a closure that runs elsewhere.
+    /// Carries what was found out of a closure that runs elsewhere.
     private actor Collected {
-        var report: DatasetReport?
+        var outcome: ModelEvaluation.Outcome?
+        var domains: [String] = []
 
-        func set(_ report: DatasetReport) { self.report = report }
+        func set(_ outcome: ModelEvaluation.Outcome, _ domains: [String]) { (self.outcome, self.domains) = (outcome, domains) }
     }
 }
