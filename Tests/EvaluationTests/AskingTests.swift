@@ -64,7 +64,18 @@ private final class TableEngine: AnswerEngine {
         let outcome = try await evaluation(engine).run(name: "set", conversations: [conversation])
         #expect(outcome.report.overall.closedAccuracy?.value == 100)
         let tasks = engine.seen.withLock { $0.map(\.task) }
+        // What was said before is what the file says, not what this model said.
         #expect(tasks == [.conversation([.init(.user, "first"), .init(.assistant, "one"), .init(.user, "second")])])
+    }
+
+    @Test func recordsSayWhatWasAskedExpectedAnsweredAndThatItIsDegraded() async throws {
+        let questions = [Fixture.conversation("q0", "Left lung", .open, modality: "CT"), Fixture.conversation("q1", "Yes", .closed, entry: 1)]
+        var outcome = try await evaluation(TableEngine(["q0": "lung", "q1": "yes"])).run(name: "set", conversations: questions)
+        outcome.summaries[1].degraded = true
+        let records = PredictionRecord.all(of: outcome)
+        #expect(records.map(\.question) == ["q0", "q1"] && records.map(\.reference) == ["Left lung", "Yes"] && records.map(\.text) == ["lung", "yes"])
+        #expect(records.map(\.recall) == [0.5, nil] && records.map(\.correct) == [nil, true] && records.map(\.degraded) == [nil, true])
+        #expect(records.map(\.tokenIDs) == [[1], [1]] && records.map(\.dataset) == ["set", "set"])
     }
 
     @Test func aQuestionWithoutAnAnswerEndsTheEvaluationWithItsName() async throws {
