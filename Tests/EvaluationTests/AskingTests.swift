@@ -32,6 +32,35 @@ private final class TableEngine: AnswerEngine {
     }
 }
 
+/// An engine that answers the newest of three questions first.
+private final class BackwardsEngine: AnswerEngine {
+    private let total: Int
+    private let state = Mutex((seen: 0, pending: [@Sendable () -> Void]()))
+
+    init(total: Int) { self.total = total }
+
+    func answer(_ request: AnswerRequest) -> AsyncThrowingStream<AnswerEvent, any Error> {
+        AsyncThrowingStream { continuation in
+            guard case .conversation(let turns) = request.task, let question = turns.last?.text else { return continuation.finish() }
+            let summary = AnswerSummary(
+                answer: "to \(question)", tokenIDs: [], promptTokens: 1, finish: .end, modelDigest: "d", routing: [], timings: .init())
+            let ready = state.withLock { state -> [@Sendable () -> Void] in
+                state.seen += 1
+                state.pending.append {
+                    continuation.yield(.done(summary))
+                    continuation.finish()
+                }
+                if state.seen == total {
+                    defer { state.pending = [] }
+                    return state.pending.reversed()
+                }
+                return state.pending.count == 3 ? [state.pending.removeLast()] : []
+            }
+            for finish in ready { finish() }
+        }
+    }
+}
+
 @Suite struct AskingTests {
     private let folder: String
 
@@ -55,6 +84,12 @@ private final class TableEngine: AnswerEngine {
         #expect(count.withLock { $0 } == 20)
         #expect(engine.mostAtOnce.withLock { $0.most } == 3)
         #expect(engine.seen.withLock { $0.allSatisfy { $0.images == [[7]] && $0.maximumTokens == 16 && $0.sampling.temperature == 0 } })
+    }
+
+    @Test func anEngineThatAnswersInAnotherOrderChangesNothing() async throws {
+        let items = (0..<10).map { Questioner.Item(name: "\($0)", task: .conversation([.init(.user, "q\($0)")]), image: nil) }
+        let summaries = try await Questioner(engine: BackwardsEngine(total: 10), concurrency: 3).ask(items, maximumTokens: 1)
+        #expect(summaries.map(\.answer) == (0..<10).map { "to q\($0)" })
     }
 
     @Test func earlierTurnsAreHistoryAndTheLastOneIsAsked() async throws {
