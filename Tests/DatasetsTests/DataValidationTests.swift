@@ -82,8 +82,9 @@ private struct SmallSet {
         let file = try set.file(images: ["x.jpg", "y.jpg"])
         let rules = DataRules(length: .init(limit: 8) { $0.image == "y.jpg" ? 9 : 8 })
         let data = try DataValidation(rules: rules, skipsBad: true).run(files: [file])
-        #expect(data.problems.map(\.kind) == [.tooLong] && data.problems[0].entry == 1)
-        #expect("\(data.problems[0])".contains("9 tokens") && "\(data.problems[0])".contains("is 8"))
+        let problem = try #require(data.problems.first)
+        #expect(data.problems.map(\.kind) == [.tooLong] && problem.entry == 1)
+        #expect("\(problem)".contains("9 tokens") && "\(problem)".contains("is 8"))
     }
 
     @Test func nothingStartsWithBadDataUnlessToldTo() throws {

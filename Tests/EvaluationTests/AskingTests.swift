@@ -32,6 +32,35 @@ private final class TableEngine: AnswerEngine {
     }
 }
 
+/// An engine that answers the newest of three questions first.
+private final class BackwardsEngine: AnswerEngine {
+    private let total: Int
+    private let state = Mutex((seen: 0, pending: [@Sendable () -> Void]()))
+
+    init(total: Int) { self.total = total }
+
+    func answer(_ request: AnswerRequest) -> AsyncThrowingStream<AnswerEvent, any Error> {
+        AsyncThrowingStream { continuation in
+            guard case .conversation(let turns) = request.task, let question = turns.last?.text else { return continuation.finish() }
+            let summary = AnswerSummary(
+                answer: "to \(question)", tokenIDs: [], promptTokens: 1, finish: .end, modelDigest: "d", routing: [], timings: .init())
+            let ready = state.withLock { state -> [@Sendable () -> Void] in
+                state.seen += 1
+                state.pending.append {
+                    continuation.yield(.done(summary))
+                    continuation.finish()
+                }
+                if state.seen == total {
+                    defer { state.pending = [] }
+                    return state.pending.reversed()
+                }
+                return state.pending.count == 3 ? [state.pending.removeLast()] : []
+            }
+            for finish in ready { finish() }
+        }
+    }
+}
+
 @Suite struct AskingTests {
     private let folder: String
 
@@ -57,6 +86,12 @@ private final class TableEngine: AnswerEngine {
         #expect(engine.seen.withLock { $0.allSatisfy { $0.images == [[7]] && $0.maximumTokens == 16 && $0.sampling.temperature == 0 } })
     }
 
+    @Test func anEngineThatAnswersInAnotherOrderChangesNothing() async throws {
+        let items = (0..<10).map { Questioner.Item(name: "\($0)", task: .conversation([.init(.user, "q\($0)")]), image: nil) }
+        let summaries = try await Questioner(engine: BackwardsEngine(total: 10), concurrency: 3).ask(items, maximumTokens: 1)
+        #expect(summaries.map(\.answer) == (0..<10).map { "to q\($0)" })
+    }
+
     @Test func earlierTurnsAreHistoryAndTheLastOneIsAsked() async throws {
         var conversation = Fixture.conversation("first", "one", .closed)
         conversation.turns.append(.init(question: "second", answer: "two"))
@@ -64,7 +99,18 @@ private final class TableEngine: AnswerEngine {
         let outcome = try await evaluation(engine).run(name: "set", conversations: [conversation])
         #expect(outcome.report.overall.closedAccuracy?.value == 100)
         let tasks = engine.seen.withLock { $0.map(\.task) }
+        // What was said before is what the file says, not what this model said.
         #expect(tasks == [.conversation([.init(.user, "first"), .init(.assistant, "one"), .init(.user, "second")])])
+    }
+
+    @Test func recordsSayWhatWasAskedExpectedAnsweredAndThatItIsDegraded() async throws {
+        let questions = [Fixture.conversation("q0", "Left lung", .open, modality: "CT"), Fixture.conversation("q1", "Yes", .closed, entry: 1)]
+        var outcome = try await evaluation(TableEngine(["q0": "lung", "q1": "yes"])).run(name: "set", conversations: questions)
+        outcome.summaries[1].degraded = true
+        let records = PredictionRecord.all(of: outcome)
+        #expect(records.map(\.question) == ["q0", "q1"] && records.map(\.reference) == ["Left lung", "Yes"] && records.map(\.text) == ["lung", "yes"])
+        #expect(records.map(\.recall) == [0.5, nil] && records.map(\.correct) == [nil, true] && records.map(\.degraded) == [nil, true])
+        #expect(records.map(\.tokenIDs) == [[1], [1]] && records.map(\.dataset) == ["set", "set"])
     }
 
     @Test func aQuestionWithoutAnAnswerEndsTheEvaluationWithItsName() async throws {

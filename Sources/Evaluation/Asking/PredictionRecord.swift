@@ -15,6 +15,8 @@ public struct PredictionRecord: Sendable, Hashable, Codable {
     public var text: String
     public var tokenIDs: [Int]
     public var answerType: String
+    /// Set when an expert was missing and the answer was made without it.
+    public var degraded: Bool?
     /// Of a closed question: whether it counts as correct.
     public var correct: Bool?
     /// Of an open question.
@@ -25,13 +27,13 @@ public struct PredictionRecord: Sendable, Hashable, Codable {
     public var bleu: [Double]?
 
     enum CodingKeys: String, CodingKey {
-        case dataset, id, entry, image, question, reference, text, correct, recall, f1, bleu
+        case dataset, id, entry, image, question, reference, text, degraded, correct, recall, f1, bleu
         case tokenIDs = "token_ids"
         case answerType = "answer_type"
         case exactMatch = "exact_match"
     }
 
-    public init(dataset: String, answer: ScoredAnswer, tokenIDs: [Int]) {
+    public init(dataset: String, answer: ScoredAnswer, summary: AnswerSummary) {
         let conversation = answer.conversation
         let isOpen = answer.answerType == .open
         self.dataset = dataset
@@ -41,7 +43,8 @@ public struct PredictionRecord: Sendable, Hashable, Codable {
         question = conversation.turns.last?.question ?? ""
         reference = conversation.turns.last?.answer ?? ""
         text = answer.prediction
-        self.tokenIDs = tokenIDs
+        tokenIDs = summary.tokenIDs
+        degraded = summary.degraded ? true : nil
         answerType = answer.answerType.rawValue
         correct = isOpen ? nil : answer.score.closedCorrect
         recall = isOpen ? answer.score.overlap.recall : nil
@@ -53,7 +56,7 @@ public struct PredictionRecord: Sendable, Hashable, Codable {
     /// The records of a set.
     public static func all(of outcome: ModelEvaluation.Outcome) -> [PredictionRecord] {
         zip(outcome.answers, outcome.summaries).map {
-            PredictionRecord(dataset: outcome.report.name, answer: $0, tokenIDs: $1.tokenIDs)
+            PredictionRecord(dataset: outcome.report.name, answer: $0, summary: $1)
         }
     }
 }

@@ -24,6 +24,8 @@ public struct ImageClassification: Sendable {
         public var report: ClassificationReport
         /// One record per image, in the order of the file.
         public var records: [ClassificationRecord]
+        /// Images that were scored without an expert that was missing.
+        public var degraded: Int
     }
 
     /// Asks about all images.
@@ -47,7 +49,7 @@ public struct ImageClassification: Sendable {
         let records = zip(scores, images.labels).enumerated().map { index, found in
             ClassificationRecord(dataset: images.name, entry: index, label: found.1, logProbabilities: found.0)
         }
-        return Outcome(report: report, records: records)
+        return Outcome(report: report, records: records, degraded: summaries.count { $0.degraded })
     }
 }
 

@@ -56,11 +56,13 @@ public struct EvaluationReport: Sendable, Encodable {
     public var parameters: Parameters?
     /// Entries that were left out as bad, by reason.
     public var skipped: [String: Int]
+    /// Answers that were made without an expert that was missing: the scores are not the model's own.
+    public var degraded: Int
     /// Wall time of asking, in seconds.
     public var seconds: Double
 
     private enum CodingKeys: String, CodingKey {
-        case settings, datasets, classification, parameters, skipped, seconds, unit
+        case settings, datasets, classification, parameters, skipped, degraded, seconds, unit
     }
 
     private struct Name: CodingKey {
@@ -73,13 +75,14 @@ public struct EvaluationReport: Sendable, Encodable {
 
     public init(
         settings: Settings, datasets: [DatasetReport], classification: [ClassificationReport] = [], parameters: Parameters? = nil,
-        skipped: [String: Int] = [:], seconds: Double
+        skipped: [String: Int] = [:], degraded: Int = 0, seconds: Double
     ) {
         self.settings = settings
         self.datasets = datasets
         self.classification = classification
         self.parameters = parameters
         self.skipped = skipped
+        self.degraded = degraded
         self.seconds = seconds
     }
 
@@ -93,6 +96,7 @@ public struct EvaluationReport: Sendable, Encodable {
         for set in classification { try arrays.encode(set, forKey: Name(stringValue: set.name)) }
         try container.encodeIfPresent(parameters, forKey: .parameters)
         try container.encode(skipped, forKey: .skipped)
+        try container.encode(degraded, forKey: .degraded)
         try container.encode(seconds, forKey: .seconds)
     }
 }

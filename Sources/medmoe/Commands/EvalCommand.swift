@@ -85,6 +85,7 @@ struct EvalCommand: AsyncParsableCommand {
                 model: source.modelFolder, digest: outcomes.first?.summaries.first?.modelDigest, maximumTokens: maximumTokens,
                 aspect: source.modelFolder == nil ? nil : source.model.aspect.rawValue, bootstrap: bootstrap),
             datasets: outcomes.map(\.report), classification: classified.map(\.report), parameters: parameters, skipped: inputs.skipped,
+            degraded: outcomes.flatMap(\.summaries).count { $0.degraded } + classified.reduce(0) { $0 + $1.degraded },
             seconds: start.milliseconds(to: .now) / 1000)
         try outputs.write(report, predictions: outcomes.flatMap(PredictionRecord.all), classified.flatMap(\.records))
     }

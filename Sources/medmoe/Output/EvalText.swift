@@ -30,11 +30,17 @@ struct EvalText {
 
     private var footer: String {
         let settings = report.settings
-        let parameters = report.parameters.map {
-            "\(grouped($0.total)) parameters, \(grouped($0.activated)) activated per token (\(String(format: "%.1f", $0.activatedPercent)) %); "
-        } ?? ""
+        var parts: [String] = []
+        if let parameters = report.parameters {
+            let share = String(format: "%.1f", parameters.activatedPercent)
+            parts.append("\(grouped(parameters.total)) parameters, \(grouped(parameters.activated)) activated per token (\(share) %)")
+        }
+        parts.append("greedy, at most \(settings.maximumTokens) tokens")
+        parts.append("\(settings.resamples) bootstrap samples, seed \(settings.seed)")
         let skipped = report.skipped.values.reduce(0, +)
-        return parameters + "greedy, at most \(settings.maximumTokens) tokens; \(settings.resamples) bootstrap samples, seed \(settings.seed)"
-            + (skipped > 0 ? "; \(skipped) bad entries left out" : "") + String(format: "; %.1f s", report.seconds)
+        if skipped > 0 { parts.append("\(skipped) bad entries left out") }
+        if report.degraded > 0 { parts.append("DEGRADED: \(report.degraded) answers were made without an expert that was missing") }
+        parts.append(String(format: "%.1f s", report.seconds))
+        return parts.joined(separator: "; ")
     }
 }
