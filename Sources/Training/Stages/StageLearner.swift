@@ -30,6 +30,12 @@ public protocol TrainingObserver: Sendable {
     func prepared(_ what: String, done: Int, total: Int)
     /// Bad entries were left out, so many of each kind.
     func skipped(_ counts: [(kind: String, count: Int)])
+    /// Computing begins, with this library and this kernel.
+    func computes(with summary: String)
+}
+
+extension TrainingObserver {
+    public func computes(with summary: String) {}
 }
 
 /// What one batch gave.

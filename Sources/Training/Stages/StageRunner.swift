@@ -32,6 +32,7 @@ public actor StageRunner {
         let model = try LearnableModel(folder: CheckpointFolder(path: job.model))
         let data = try StageData(job.data, job: job, model: model, observer: observer)
         let context = TrainingContext(threads: job.threads)
+        observer.computes(with: context.summary)
         let work = WorkFolder(path: job.out + ".steps", origin: "\(data.digest) \(try model.origin(job))")
         var result = Result()
         let learner: any StageLearner

@@ -25,12 +25,8 @@ struct TrainAllCommand: AsyncParsableCommand {
     @Option(help: ArgumentHelp("Checkpoint to begin with, when the recipe makes no new model.", valueName: "dir")) var model: String?
     @Flag(help: "Run the recipe's ablations, too, and print them beside the result.") var ablations = false
     @Flag(name: .customLong("skip-bad"), help: "Leave bad entries out and count them.") var skipBad = false
-    @Option(help: "Threads that compute.") var threads = 2
+    @OptionGroup var compute: TrainThreads
     @Option(help: "What the finished models are stored as: f32 or bf16. Steps between always keep f32.") var dtype: TrainOptions.StoredType = .f32
-
-    func validate() throws {
-        guard (1...1024).contains(threads) else { throw ValidationError("--threads is \(threads); expected 1 to 1024") }
-    }
 
     func run() async throws {
         let recipe = try Recipe(contentsOf: recipe)
@@ -46,7 +42,7 @@ struct TrainAllCommand: AsyncParsableCommand {
         let lastOfCourse = plan.items.last { !$0.isAblation }?.title
         for item in plan.items {
             var job = item.job
-            job.threads = threads
+            job.threads = compute.count
             job.skipsBad = skipBad
             if item.isAblation || item.title == lastOfCourse { job.dtype = dtype.dtype }
             if FileManager.default.fileExists(atPath: "\(job.out)/config.json") {
@@ -97,7 +93,7 @@ struct TrainAllCommand: AsyncParsableCommand {
         var reports: [DatasetReport] = []
         var routed: [(conversation: Conversation, summary: AnswerSummary)] = []
         var domains: [String] = []
-        let source = try SourceOptions.parse(["--model", item.job.out, "--threads", "\(threads)"])
+        let source = try SourceOptions.parse(["--model", item.job.out, "--threads", "\(compute.count)"])
         let start = ContinuousClock.now
         for file in checked.files {
             let name = NamedFile(argument: file.path)?.name ?? file.path

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Foundation
 import Tensors
 import Training
 
@@ -26,7 +27,7 @@ struct TrainOptions: ParsableArguments {
     @Flag(name: .customLong("lower-case-answers"), help: "Learn answers in lower case.") var lowerCaseAnswers = false
     @Option(name: .customLong("checkpoint-every"), help: "Updates between checkpoints; 0 for none.") var checkpointEvery: Int?
     @Flag(name: .customLong("skip-bad"), help: "Leave bad entries out and count them. By default one is enough to refuse all.") var skipBad = false
-    @Option(help: "Threads that compute.") var threads = 2
+    @OptionGroup var compute: TrainThreads
     @Option(help: "What the weights are stored as: f32 or bf16.") var dtype: StoredType = .f32
     @Option(help: ArgumentHelp("File that the log goes to, a JSON object a line.", valueName: "file")) var log: String?
 
@@ -39,7 +40,6 @@ struct TrainOptions: ParsableArguments {
 
     func validate() throws {
         guard !data.isEmpty else { throw ValidationError("name the data with --data FILE") }
-        guard (1...1024).contains(threads) else { throw ValidationError("--threads is \(threads); expected 1 to 1024") }
     }
 
     /// The paper's settings with what the user said otherwise.
@@ -59,10 +59,22 @@ struct TrainOptions: ParsableArguments {
         settings.checkpointEvery = checkpointEvery ?? settings.checkpointEvery
         var job = StageJob(settings, model: model, data: data, images: images, out: out)
         job.skipsBad = skipBad
-        job.threads = threads
+        job.threads = compute.count
         job.dtype = dtype.dtype
         return job
     }
+}
+
+/// How much of this machine learns. Results do not depend on it.
+struct TrainThreads: ParsableArguments {
+    @Option(help: ArgumentHelp("Threads that compute; by default one for each core.", valueName: "n"))
+    var threads: Int?
+
+    func validate() throws {
+        if let threads, !(1...1024).contains(threads) { throw ValidationError("--threads is \(threads); expected 1 to 1024") }
+    }
+
+    var count: Int { threads ?? ProcessInfo.processInfo.activeProcessorCount }
 }
 
 /// Where images lie.

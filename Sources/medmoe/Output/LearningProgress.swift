@@ -45,6 +45,8 @@ final class LearningProgress: TrainingObserver {
         }
     }
 
+    func computes(with summary: String) { Terminal.note("\(title): \(summary)") }
+
     func skipped(_ counts: [(kind: String, count: Int)]) {
         Terminal.note("\(title): left out " + counts.map { "\($0.count) × \($0.kind)" }.joined(separator: ", "))
     }
