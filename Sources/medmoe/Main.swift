@@ -32,6 +32,7 @@ struct MedMoECommand: AsyncParsableCommand {
     static func main() async {
         ProcessEnvironment.prepare()
         ProcessEnvironment.skipLibrariesAtExit()
+        ProcessEnvironment.ignoreFileSizeSignal()
         await main(nil)
     }
 }

@@ -14,6 +14,9 @@ enum ProcessEnvironment {
         return result
     }
 
+    /// Makes a file that grows beyond the allowed size (`ulimit -f`) an error of the write, which is told, instead of a silent death.
+    static func ignoreFileSizeSignal() { signal(SIGXFSZ, SIG_IGN) }
+
     /// Lets the process end without the exit handlers of the matrix libraries: they free what a compute thread that is still
     /// busy (a signal came in the middle of a tile) goes on using. What is buffered is written first.
     static func skipLibrariesAtExit() {

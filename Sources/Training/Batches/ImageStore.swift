@@ -91,24 +91,18 @@ final class FeatureStore {
     func features(_ wanted: [Int]) -> Rows? {
         guard !wanted.isEmpty else { return nil }
         let result = Rows(count: wanted.count * model.rowsPerImage, width: tower.configuration.hiddenSize)
-        var missing: [(place: Int, image: Int)] = []
         for (place, image) in wanted.enumerated() {
-            if let rows = known[image] {
-                result.row(place * model.rowsPerImage).update(from: rows.pointer, count: rows.elementCount)
-            } else {
-                missing.append((place, image))
-            }
-        }
-        guard !missing.isEmpty else { return result }
-        let (hidden, _) = tower.forward(
-            images.patches(missing.map(\.image), tower: tower, context), layers: model.towerLayers)
-        let skipped = tower.rowsPerImage - model.rowsPerImage
-        for (index, (place, image)) in missing.enumerated() {
-            let rows = Rows(count: model.rowsPerImage, width: hidden.width)
-            rows.pointer.update(from: hidden.row(index * tower.rowsPerImage + skipped), count: rows.elementCount)
+            let rows = known[image] ?? encoded(image)
             result.row(place * model.rowsPerImage).update(from: rows.pointer, count: rows.elementCount)
             if known.count < keeps { known[image] = rows }
         }
         return result
+    }
+
+    /// Features of one image. Always alone: the last bits of a matrix product depend on how many rows it has, and a run that goes on
+    /// from a checkpoint meets the images in other company than one that never stopped.
+    private func encoded(_ image: Int) -> Rows {
+        let (hidden, _) = tower.forward(images.patches([image], tower: tower, context), layers: model.towerLayers)
+        return hidden.slice(tower.rowsPerImage - model.rowsPerImage..<tower.rowsPerImage)
     }
 }

@@ -29,7 +29,13 @@ public enum NewModel {
             checkpoint.towerFiles[name] = [UInt8](
                 try JSONSerialization.data(withJSONObject: object, options: [.prettyPrinted, .sortedKeys]))
         }
-        try checkpoint.write(to: out)
+        // Under its name when it is complete: whoever was killed meanwhile begins it anew.
+        let aside = out + ".part"
+        try? FileManager.default.removeItem(atPath: aside)
+        try checkpoint.write(to: aside)
+        guard rename(aside, out) == 0 else {
+            throw CheckpointError.system(file: out, operation: "renaming \(aside)", reason: String(cString: strerror(errno)))
+        }
     }
 
     private static func language(_ shape: ModelShape, vocabulary: Int, seed: UInt64) throws -> [String: Tensor] {

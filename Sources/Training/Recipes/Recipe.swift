@@ -50,6 +50,11 @@ public struct Recipe: Sendable, Hashable, Codable {
     public init(text: String, file: String) throws {
         do {
             self = try YAMLDecoder().decode(Recipe.self, from: text)
+            if let key = try RecipeKeys.firstUnknown(in: text, known: self) {
+                throw RecipeError(file: file, problem: "\"\(key)\" is no key of a recipe: check its spelling")
+            }
+        } catch let error as RecipeError {
+            throw error
         } catch let error as DecodingError {
             throw RecipeError(file: file, problem: Self.text(of: error))
         } catch {
@@ -73,6 +78,13 @@ public struct Recipe: Sendable, Hashable, Codable {
     }
 
     private func check(_ file: String) throws {
+        guard !data.train.isEmpty else { throw RecipeError(file: file, problem: "\"data.train\" is empty: name conversation files") }
+        for (name, limit) in (data.limits ?? [:]).sorted(by: { $0.key < $1.key }) {
+            guard limit > 0 else { throw RecipeError(file: file, problem: "\"data.limits.\(name)\" is \(limit); expected 1 or more entries") }
+            guard (data.train + (data.captions ?? [])).contains(name) else {
+                throw RecipeError(file: file, problem: "\"data.limits.\(name)\" limits no file of \"train\" or \"captions\"")
+            }
+        }
         guard !steps.isEmpty else { throw RecipeError(file: file, problem: "\"steps\" is empty") }
         var known: Set<String> = []
         for step in steps {

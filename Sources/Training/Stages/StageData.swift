@@ -46,7 +46,8 @@ struct StageData {
             chosen += BatchOrder.drawn(all, count: job.limits[file.path] ?? all.count, seed: job.settings.seed)
         }
         for conversation in chosen {
-            hash.update(data: Data("\(conversation.id)\u{0}\(conversation.image ?? "")\u{0}\(conversation.turns)\u{0}".utf8))
+            let labels = "\(conversation.modality ?? "")\u{0}\(conversation.questionType ?? "")"
+            hash.update(data: Data("\(conversation.id)\u{0}\(conversation.image ?? "")\u{0}\(conversation.turns)\u{0}\(labels)\u{0}".utf8))
         }
         conversations = chosen
         digest = hash.finalize().map { String(format: "%02x", $0) }.joined()

@@ -1,3 +1,5 @@
+import Checkpoints
+import Foundation
 import Tensors
 
 /// One step of learning: from a model and data to a model.
@@ -38,7 +40,8 @@ public struct StageJob: Sendable {
         self.model = model
         self.data = data
         self.images = images
-        self.out = out
+        // Checkpoints go to OUT.steps beside it: "OUT/" would put them inside.
+        self.out = out.count > 1 && out.hasSuffix("/") ? String(out.reversed().drop { $0 == "/" }.reversed()) : out
         heldOut = []
         shape = MixtureShape()
         router = nil
@@ -50,5 +53,33 @@ public struct StageJob: Sendable {
         threads = 2
         dtype = .float32
         featureBytes = 4 << 30
+    }
+}
+
+extension StageJob {
+    /// - Throws: `TrainingError.impossible` that names the setting and what is possible.
+    public func check() throws {
+        func require(_ holds: Bool, _ text: @autoclosure () -> String) throws {
+            if !holds { throw TrainingError.impossible("\(settings.step.rawValue): \(text())") }
+        }
+        try settings.check()
+        try require(labelledExamples > 0, "labelled is \(labelledExamples); expected 1 or more examples")
+        for (file, limit) in limits { try require(limit > 0, "the limit of \(file) is \(limit); expected 1 or more entries") }
+        let domains = shape.domains
+        try require(
+            (1...4096).contains(domains.count) && Set(domains).count == domains.count && !domains.contains(""),
+            "the domains are \(domains); expected 1 to 4096 different names")
+        try require(
+            (1...min(2, domains.count)).contains(shape.topK),
+            "\(shape.topK) experts per token of \(domains.count); expected 1 or 2, and no more than there are experts")
+    }
+
+    /// - Throws: `CheckpointError.outputExists` when there is something where the model should go.
+    public func checkOutput() throws {
+        if let names = try? FileManager.default.contentsOfDirectory(atPath: out) {
+            if !names.isEmpty { throw CheckpointError.outputExists(folder: out) }
+        } else if FileManager.default.fileExists(atPath: out) {
+            throw CheckpointError.system(file: out, operation: "making the folder", reason: "there is a file of that name; choose another --out")
+        }
     }
 }

@@ -9,8 +9,8 @@ struct StageLoop {
     let observer: any TrainingObserver
     let context: TrainingContext
 
-    /// - Throws: `TrainingError.notFinite` when loss or gradient are not numbers; what saving throws; `CancellationError`. The last
-    ///   checkpoint stays intact.
+    /// - Throws: `TrainingError.notFinite` when loss or gradient are not numbers, `.notSaved` when a checkpoint cannot be written; the last good
+    ///   checkpoint stays intact. `CancellationError`, after saving what was learnt.
     func run(isolation: isolated (any Actor)? = #isolation) async throws {
         let optimiser = AdamW(learner.parameters, settings: settings.optimiser)
         guard !optimiser.parameters.isEmpty else {
@@ -23,8 +23,12 @@ struct StageLoop {
             start = found.update
             observer.resumed(update: start, path: found.path)
         }
+        var saved = start
         for update in start..<max(start, updates) {
-            try Task.checkCancellation()
+            if Task.isCancelled {
+                if settings.checkpointEvery > 0, update > saved { try save(optimiser, update) }
+                throw CancellationError()
+            }
             let clock = ContinuousClock.now
             let outcome = try await learner.learn(update: update, isolation: isolation)
             let norm = optimiser.squaredGradientNorm(context).squareRoot()
@@ -39,14 +43,19 @@ struct StageLoop {
                     loss: outcome.loss, rate: Double(now), gradientNorm: norm, rows: outcome.rows,
                     seconds: Double(time.seconds) + Double(time.attoseconds) / 1e18))
             if settings.checkpointEvery > 0, (update + 1) % settings.checkpointEvery == 0, update + 1 < updates {
-                let path = try work.save(
-                    learner.checkpoint(dtype: .float32), optimiser, update: update + 1, settings: settings)
-                observer.saved(update: update + 1, path: path)
+                try save(optimiser, update + 1)
+                saved = update + 1
             }
         }
     }
 
+    private func save(_ optimiser: AdamW, _ update: Int) throws {
+        let path = try work.save(learner.checkpoint(dtype: .float32), optimiser, update: update, settings: settings)
+        observer.saved(update: update, path: path)
+    }
+
     private func notFinite(_ what: String, _ update: Int) -> TrainingError {
-        .notFinite(what: what, stage: settings.step.rawValue, step: update + 1)
+        work.suspect(update)
+        return .notFinite(what: what, stage: settings.step.rawValue, step: update + 1, checkpoint: work.last)
     }
 }

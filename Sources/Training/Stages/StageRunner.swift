@@ -25,15 +25,16 @@ public actor StageRunner {
     /// - Throws: `DataRefusal`, `TrainingError`, `CheckpointError`, each naming the file; the checkpoints in `OUT.steps` stay, and the
     ///   same job goes on from the last of them.
     public func run(_ job: StageJob, observer: any TrainingObserver) async throws -> Result {
-        try job.settings.check()
-        if let names = try? FileManager.default.contentsOfDirectory(atPath: job.out), !names.isEmpty {
-            throw CheckpointError.outputExists(folder: job.out)
-        }
+        try job.check()
+        try job.checkOutput()
         let model = try LearnableModel(folder: CheckpointFolder(path: job.model))
         let data = try StageData(job.data, job: job, model: model, observer: observer)
         let context = TrainingContext(threads: job.threads)
         observer.computes(with: context.summary)
         let work = WorkFolder(path: job.out + ".steps", origin: "\(data.digest) \(try model.origin(job))")
+        // Before hours of work: what cannot be written is found now.
+        try work.begin()
+        defer { work.removeIfEmpty() }
         var result = Result()
         let learner: any StageLearner
         switch job.settings.step {
@@ -49,8 +50,7 @@ public actor StageRunner {
             learner = try conversation(job, model, data, context, observer)
             try await loop(job, learner, work, context, observer)
         }
-        try learner.checkpoint(dtype: job.dtype).write(to: job.out)
-        work.remove()
+        try work.finish(learner.checkpoint(dtype: job.dtype), as: job.out)
         return result
     }
 
@@ -129,7 +129,7 @@ public actor StageRunner {
                 try initial.bias(domains, inner: hidden).tensor(shape: [domains])
             )
         }
-        let path = job.router ?? "\(job.model)/\(PretrainedRouter.fileName)"
+        let path = job.routerPath
         guard FileManager.default.fileExists(atPath: path) else {
             throw TrainingError.impossible(
                 "there is no router at \(path): train one with the router step, name one with --router, or begin with random gates with --without-router")
@@ -143,6 +143,7 @@ public actor StageRunner {
         guard let folder = job.images.map({ ImageFolder(path: $0) }) else {
             throw TrainingError.impossible("the router learns from images: name their folder with --images")
         }
+        let apart = try job.heldOut.isEmpty ? nil : StageData(job.heldOut, job: job, model: model, observer: observer).conversations
         let images = ImageStore(model, folder: folder)
         let features = try features(images, job, model, context)
         let network = try MultimodalNetwork(model.folder.model, configuration: model.configuration, context)
@@ -154,8 +155,7 @@ public actor StageRunner {
         let learnt = try await reader.read(
             BatchOrder.drawn(labelled, count: job.labelledExamples, seed: job.settings.seed), "reading hidden states", observer)
         var heldOut: RouterLearner.Examples?
-        if !job.heldOut.isEmpty {
-            let apart = try StageData(job.heldOut, job: job, model: model, observer: observer).conversations
+        if let apart {
             heldOut = try await reader.read(apart.filter { $0.modality != nil }, "reading held-out hidden states", observer)
         }
         let learner = RouterLearner(
@@ -165,6 +165,9 @@ public actor StageRunner {
 }
 
 extension StageJob {
+    /// File of the pre-trained router that gates begin with.
+    var routerPath: String { router ?? "\(model)/\(PretrainedRouter.fileName)" }
+
     /// The layers that are, or become, mixtures.
     func layers(_ model: LearnableModel) -> [Int] {
         model.configuration.mixture?.layers ?? shape.mode.layers(of: model.configuration.layerCount)
@@ -175,7 +178,11 @@ extension LearnableModel {
     /// Names what a run begins with besides its data.
     func origin(_ job: StageJob) throws -> String {
         let tensors = try folder.fingerprints().tensors.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)" }
-        let text = tensors.joined(separator: "\n") + "\(job.shape) \(job.withoutRouter) \(job.staysDense)"
+        var text = tensors.joined(separator: "\n") + "\(job.shape) \(job.withoutRouter) \(job.staysDense) \(job.labelledExamples)"
+        // One that cannot be read is refused where it is needed.
+        if job.settings.step == .experts, let router = try? Data(contentsOf: URL(filePath: job.routerPath)) {
+            text += "\(SHA256.hash(data: router))"
+        }
         return SHA256.hash(data: Data(text.utf8)).map { String(format: "%02x", $0) }.joined()
     }
 }

@@ -27,7 +27,7 @@ struct WorkFolder: Sendable {
     /// Writes a checkpoint, then removes those before the last one.
     ///
     /// - Returns: where it lies.
-    /// - Throws: `CheckpointError` that names the file; earlier checkpoints stay.
+    /// - Throws: `TrainingError.notSaved` that names the file; earlier checkpoints stay.
     func save(
         _ checkpoint: PublishedCheckpoint, _ optimiser: AdamW, update: Int, settings: StageSettings
     ) throws -> String {
@@ -47,8 +47,12 @@ struct WorkFolder: Sendable {
         encoder.outputFormatting = [.prettyPrinted, .sortedKeys]
         checkpoint.files[Self.stateName] = [UInt8](try encoder.encode(State(update: update, settings: settings, origin: origin)))
         let folder = "\(path)/\(Self.name(update))"
-        try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
-        try checkpoint.write(to: folder)
+        do {
+            try begin()
+            try checkpoint.write(to: folder)
+        } catch {
+            throw TrainingError.notSaved(reason: "\(error)", checkpoint: last)
+        }
         for older in updates.dropLast(Self.kept) { try? FileManager.default.removeItem(atPath: "\(path)/\(Self.name(older))") }
         return folder
     }
@@ -91,8 +95,57 @@ struct WorkFolder: Sendable {
         return (update, folder)
     }
 
-    /// Removes everything: the stage is finished.
-    func remove() { try? FileManager.default.removeItem(atPath: path) }
+    /// Makes the folder.
+    ///
+    /// - Throws: `CheckpointError.system` when that is impossible, or nothing can be written into it.
+    func begin() throws {
+        let reason: String?
+        do {
+            try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
+            reason = FileManager.default.isWritableFile(atPath: path) ? nil : "it is not writable"
+        } catch {
+            reason = error.localizedDescription
+        }
+        if let reason { throw CheckpointError.system(file: path, operation: "making the folder for checkpoints", reason: reason) }
+    }
+
+    /// Leaves nothing behind when no checkpoint was made.
+    func removeIfEmpty() { rmdir(path) }
+
+    /// Writes the finished model, and removes everything else. The model appears at `out` complete or not at all, so that whoever is killed
+    /// meanwhile goes on from the last checkpoint.
+    ///
+    /// - Throws: `TrainingError.notSaved` that names the file; checkpoints stay.
+    func finish(_ checkpoint: PublishedCheckpoint, as out: String) throws {
+        let aside = "\(path)/finished"
+        do {
+            try begin()
+            try? FileManager.default.removeItem(atPath: aside)
+            try checkpoint.write(to: aside)
+            if rename(aside, out) != 0 {
+                // A folder that is a mount of its own keeps its place: it is filled instead.
+                guard errno == EBUSY || errno == EXDEV else {
+                    throw CheckpointError.system(file: out, operation: "renaming \(aside)", reason: String(cString: strerror(errno)))
+                }
+                try checkpoint.write(to: out)
+            }
+        } catch {
+            throw TrainingError.notSaved(reason: "\(error)", checkpoint: last)
+        }
+        try? FileManager.default.removeItem(atPath: path)
+    }
+
+    /// The last complete checkpoint.
+    var last: String? { updates.last.map { "\(path)/\(Self.name($0))" } }
+
+    /// Sets a checkpoint aside from which the very next update failed: its weights were no good already. The one before it becomes the last.
+    func suspect(_ update: Int) {
+        let name = Self.name(update)
+        guard updates.last == update else { return }
+        let aside = "\(path)/suspect-\(name.dropFirst(Self.prefix.count))"
+        try? FileManager.default.removeItem(atPath: aside)
+        rename("\(path)/\(name)", aside)
+    }
 
     /// Updates of the complete checkpoints, ascending.
     private var updates: [Int] {

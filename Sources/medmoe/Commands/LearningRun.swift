@@ -9,6 +9,9 @@ struct LearningRun {
     let log: String
 
     func run(_ job: StageJob) async throws -> StageRunner.Result {
+        // Before the log is begun: a refused job leaves nothing.
+        try job.check()
+        try job.checkOutput()
         let progress = try LearningProgress(title: title, log: log)
         let settings = job.settings
         progress.record(

@@ -30,9 +30,12 @@ struct TrainAllCommand: AsyncParsableCommand {
 
     func run() async throws {
         let recipe = try Recipe(contentsOf: recipe)
-        try FileManager.default.createDirectory(atPath: out, withIntermediateDirectories: true)
-        let start = try beginning(recipe)
+        let start = try beginsAnew(recipe) ? "\(out)/0-model" : model ?? ""
         let plan = RecipePlan(recipe, data: data, start: start, out: out, withAblations: ablations)
+        for item in plan.items { try item.job.check() }
+        if !plan.items.allSatisfy({ isThere($0.job) }) { try checkData(recipe, plan) }
+        try LoadOutput.makeFolder(out)
+        if recipe.model != nil { try makeModel(recipe, start) }
         try await TerminationSignal.cancelling { try await follow(plan, recipe) }
     }
 
@@ -45,7 +48,7 @@ struct TrainAllCommand: AsyncParsableCommand {
             job.threads = compute.count
             job.skipsBad = skipBad
             if item.isAblation || item.title == lastOfCourse { job.dtype = dtype.dtype }
-            if FileManager.default.fileExists(atPath: "\(job.out)/config.json") {
+            if isThere(job) {
                 Terminal.note("\(item.title): is there already, \(job.out)")
             } else {
                 try FileManager.default.createDirectory(
@@ -57,15 +60,35 @@ struct TrainAllCommand: AsyncParsableCommand {
         if !results.isEmpty { Terminal.write(CourseText.table(results)) }
     }
 
-    /// The model that the first step begins with.
-    private func beginning(_ recipe: Recipe) throws -> String {
-        guard let shape = recipe.model else {
-            guard let model else { throw ValidationError("the recipe makes no new model: name one with --model DIR") }
-            return model
+    /// Whether a step is finished.
+    private func isThere(_ job: StageJob) -> Bool { FileManager.default.fileExists(atPath: "\(job.out)/config.json") }
+
+    /// Whether the recipe makes the model that the first step begins with.
+    private func beginsAnew(_ recipe: Recipe) throws -> Bool {
+        guard recipe.model != nil else {
+            guard model != nil else { throw ValidationError("the recipe makes no new model: name one with --model DIR") }
+            return false
         }
         guard model == nil else { throw ValidationError("the recipe makes a new model: leave --model out, or its \"model\"") }
-        let folder = "\(out)/0-model"
-        if FileManager.default.fileExists(atPath: "\(folder)/config.json") { return folder }
+        return true
+    }
+
+    /// Looks at all entries of all files before the first step, which may take hours; each step looks at its own again, with its model's rules.
+    private func checkData(_ recipe: Recipe, _ plan: RecipePlan) throws {
+        let folder = ImageFolder(path: data)
+        let learnt = recipe.data.train + (recipe.data.captions ?? [])
+        let held = recipe.data.dev ?? []
+        let asks = plan.items.contains { $0.evaluates }
+        for (files, needsAnswerType) in [(learnt, false), (held, asks)] where !files.isEmpty {
+            let rules = DataRules(images: folder, allowsTextOnly: !needsAnswerType, needsAnswerType: needsAnswerType)
+            _ = try DataValidation(rules: rules, skipsBad: skipBad).run(files: files.map { "\(data)/\($0)" })
+        }
+    }
+
+    /// Makes the model that the first step begins with, unless it is there.
+    private func makeModel(_ recipe: Recipe, _ folder: String) throws {
+        guard let shape = recipe.model else { return }
+        if FileManager.default.fileExists(atPath: "\(folder)/config.json") { return }
         let tokenizer = "\(out)/0-tokenizer"
         if !FileManager.default.fileExists(atPath: "\(tokenizer)/tokenizer_config.json") {
             var corpus = TokenizerCorpus()
@@ -82,10 +105,9 @@ struct TrainAllCommand: AsyncParsableCommand {
         }
         try NewModel.write(shape, tokenizer: tokenizer, seed: recipe.seed ?? 0, to: folder)
         Terminal.note("new model: \(folder)")
-        return folder
     }
 
-    /// Asks the held-out questions, or reads what an earlier run found.
+    /// Asks the held-out questions.
     private func report(of item: RecipePlan.Item, _ recipe: Recipe, _ log: String) async throws -> EvaluationReport {
         let folder = ImageFolder(path: data)
         let files = (recipe.data.dev ?? []).map { "\(data)/\($0)" }

@@ -1,0 +1,53 @@
+import Checkpoints
+import Datasets
+import Foundation
+import ModelFixtures
+import Testing
+
+@testable import Training
+
+/// Images on their way into sequences.
+struct FeatureStoreTests {
+    private func store(_ byteLimit: Int) throws -> (features: FeatureStore, images: ImageStore) {
+        let model = try LearnableModel(folder: CheckpointFolder(path: ModelFixture.stableLM.checkpoint.path))
+        let context = TrainingContext(threads: 2)
+        let images = ImageStore(model, folder: FixtureImages.folder)
+        for (number, path) in FixtureImages.paths.enumerated() {
+            #expect(try images.number(of: path) == number)
+            #expect(try images.number(of: path) == number)
+        }
+        let tower = try TowerNetwork(model.folder.imageTower().source, configuration: model.towerConfiguration, context)
+        return (FeatureStore(images, tower: tower, model: model, byteLimit: byteLimit, context), images)
+    }
+
+    @Test("features of an image are the same bits in any company, kept or not", arguments: [0, 1 << 20])
+    func companyChangesNoBit(byteLimit: Int) throws {
+        let together = try #require(try store(byteLimit).features.features([0, 1, 2, 3, 4, 5]))
+        let (features, _) = try store(byteLimit)
+        for image in [3, 0, 5] {
+            let alone = try #require(features.features([image])).values
+            let rows = alone.count / together.width
+            #expect(alone == together.slice(image * rows..<(image + 1) * rows).values)
+        }
+        let repeated = try #require(features.features([5, 3, 5]))
+        let part = repeated.count / 3
+        #expect(repeated.slice(0..<part).values == repeated.slice(2 * part..<3 * part).values)
+        #expect(repeated.slice(0..<part).values != repeated.slice(part..<2 * part).values)
+        #expect(features.features([]) == nil)
+    }
+
+    @Test("features are those that the public code computed")
+    func featuresAreThePublicCodes() throws {
+        let golden = try GoldenStep(.stableLM).features()
+        let features = try #require(try store(0).features.features([0]))
+        #expect(relativeError(features.values, golden.values) < 1e-4)
+    }
+
+    @Test("an image that is missing is named")
+    func missingImagesAreNamed() throws {
+        let (_, images) = try store(0)
+        let error = #expect(throws: ImageFolder.Failure.self) { _ = try images.number(of: "none.png") }
+        #expect(error?.description.contains("none.png") == true)
+        #expect(images.count == 6)
+    }
+}

@@ -1,0 +1,98 @@
+import Checkpoints
+import Foundation
+import ModelFixtures
+import Testing
+
+@testable import Training
+
+/// Every step on a new small model: stopped in the middle and given again, it gives the files of a run that was never stopped.
+struct ResumeTests {
+    private let folder = ScratchFolder()
+
+    private func entries() -> String {
+        let labels = ["CT", "MRI", "X-Ray", "Pathology"]
+        let entries = (0..<12).map { number in
+            """
+            {"id": "\(number)", "image": "\(FixtureImages.paths[number % 6])", "modality": "\(labels[number % 4])", "conversations": [
+             {"from": "human", "value": "<image>\\nWhat is finding \(number % 5)?"}, {"from": "gpt", "value": "answer \(number % 7)"}]}
+            """
+        }
+        return "[\(entries.joined(separator: ",\n"))]"
+    }
+
+    /// A dense model of new weights.
+    private func dense() throws -> String {
+        let shape = ModelShape(
+            image: 28, patch: 14, tower: .init(width: 16, layers: 2, heads: 2),
+            backbone: .init(width: 16, inner: 24, layers: 2, heads: 2, context: 256))
+        let path = folder.path + "/dense"
+        try NewModel.write(shape, tokenizer: ModelFixture.stableLM.checkpoint.path, seed: 1, to: path)
+        return path
+    }
+
+    private func job(_ step: TrainingStep, model: String, data: String, out: String) -> StageJob {
+        var settings = StageSettings(step)
+        (settings.epochs, settings.batch, settings.checkpointEvery, settings.rate, settings.seed) = (4, 5, 4, 1e-3, 3)
+        settings.optimiser.decay = 0.05
+        var job = StageJob(settings, model: model, data: [data], images: FixtureImages.folder.path, out: folder.path + "/" + out)
+        if step == .language { job.images = nil }
+        job.withoutRouter = true
+        return job
+    }
+
+    @Test("a step that was stopped ends with the bits of one that was not", arguments: TrainingStep.allCases)
+    func stoppedStepsEndAlike(step: TrainingStep) async throws {
+        let (model, data) = (try dense(), try folder.write("data.json", entries()))
+        let whole = UpdateRecord()
+        _ = try await StageRunner().run(job(step, model: model, data: data, out: "whole"), observer: whole)
+        let stopped = job(step, model: model, data: data, out: "stopped")
+        let first = UpdateRecord(cancelsAfter: 7)
+        await #expect(throws: CancellationError.self) { try await first.cancellable { _ = try await StageRunner().run(stopped, observer: first) } }
+        #expect(!FileManager.default.fileExists(atPath: stopped.out))
+        let second = UpdateRecord()
+        _ = try await StageRunner().run(stopped, observer: second)
+        #expect(second.resumedAfter == 7)
+        #expect((first.updates + second.updates).map(\.loss) == whole.updates.map(\.loss))
+        let names = folder.names(in: "whole")
+        #expect(names == folder.names(in: "stopped") && names.contains("config.json"))
+        for name in names + ["clip/model.safetensors"] where !name.hasPrefix(".") && name != "clip" {
+            #expect(FileManager.default.contentsEqual(atPath: "\(folder.path)/whole/\(name)", andPath: "\(stopped.out)/\(name)"), "\(name) differs")
+        }
+        #expect(folder.names(in: ".").allSatisfy { !$0.hasSuffix(".steps") })
+    }
+
+    @Test("what a run begins with decides whether it may go on: labels, router and model count")
+    func otherOriginsAreRefused() async throws {
+        let (model, data) = (try dense(), try folder.write("data.json", entries()))
+        let job = job(.router, model: model, data: data, out: "router")
+        let observer = UpdateRecord(cancelsAfter: 5)
+        await #expect(throws: CancellationError.self) { try await observer.cancellable { _ = try await StageRunner().run(job, observer: observer) } }
+        _ = try folder.write("data.json", entries().replacing("\"modality\": \"CT\"", with: "\"modality\": \"MRI\""))
+        await #expect(throws: TrainingError.self) { try await StageRunner().run(job, observer: UpdateRecord()) }
+        _ = try folder.write("data.json", entries())
+        var fewer = job
+        fewer.labelledExamples = 5
+        await #expect(throws: TrainingError.self) { try await StageRunner().run(fewer, observer: UpdateRecord()) }
+        _ = try await StageRunner().run(job, observer: UpdateRecord())
+    }
+
+    @Test("jobs that make no sense are refused before anything is read")
+    func impossibleJobsAreRefused() async throws {
+        func fault(_ change: (inout StageJob) -> Void) async -> String {
+            var job = job(.experts, model: "/nonexistent", data: "/nonexistent.json", out: "out")
+            change(&job)
+            do {
+                _ = try await StageRunner().run(job, observer: UpdateRecord())
+                return ""
+            } catch { return "\(error)" }
+        }
+        #expect(await fault { $0.labelledExamples = -5 }.contains("labelled is -5"))
+        #expect(await fault { $0.limits = ["a.json": 0] }.contains("limit of a.json is 0"))
+        #expect(await fault { $0.shape.domains = [] }.contains("domains"))
+        #expect(await fault { $0.shape.topK = 3 }.contains("3 experts per token"))
+        #expect(await fault { $0.settings.batch = 0 }.contains("batch is 0"))
+        try FileManager.default.createDirectory(atPath: folder.path + "/out/photos", withIntermediateDirectories: true)
+        #expect(await fault { _ in }.contains("exists and is not empty"))
+        #expect(StageJob(StageSettings(.align), model: "", data: [], images: nil, out: "a/b//").out == "a/b")
+    }
+}
