@@ -91,10 +91,14 @@ struct Drawing {
     static func textWidth(_ text: String, size: Double) -> Double {
         size * text.reduce(0) { sum, character in
             switch character {
-            case "i", "l", "j", "t", "f", "r", ".", ",", ":", ";", "|", "'", "!", " ", "(", ")", "[", "]", "/": sum + 0.33
-            case "m", "w", "M", "W", "%", "—", "@": sum + 0.9
-            case _ where character.isUppercase: sum + 0.7
-            default: sum + 0.58
+            case "i", "l", "j", ".", ",", ":", ";", "|", "'", "!", " ": sum + 0.34
+            case "t", "f", "r", "(", ")", "[", "]", "/", "-": sum + 0.4
+            case "m", "w", "M", "W", "%", "—", "@", "…": sum + 0.98
+            case _ where character.isUppercase: sum + 0.74
+            case _ where character.isNumber: sum + 0.64
+            // Letters of Chinese, Japanese and Korean, pictures.
+            case _ where character.unicodeScalars.contains { $0.value >= 0x1100 && !(0x1E00..<0x2E80).contains($0.value) }: sum + 1
+            default: sum + 0.62
             }
         }
     }

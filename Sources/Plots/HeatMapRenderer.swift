@@ -2,6 +2,7 @@
 struct HeatMapRenderer {
     private let map: HeatMap
     private let height: Double
+    private let heading: Heading
     private let left: Double
     private let right: Double
     private let top: Double
@@ -36,7 +37,8 @@ struct HeatMapRenderer {
             left = max(left, 0.84 * (names.first ?? 0) + 6 - (right - left) / Double(map.columns.count) / 2)
         }
         self.left = left
-        top = 18 + (map.title.isEmpty ? 0 : 22) + (map.subtitle.isEmpty ? 0 : 18)
+        heading = Heading(title: map.title, subtitle: map.subtitle, width: right - left)
+        top = 18 + heading.height
         bottom = height - 28 - (turnsNames ? 10 + 0.6 * (names.max() ?? 0) : 0) - (map.columnLabel.isEmpty ? 0 : 22)
         let (cellWidth, cellHeight) = ((right - left) / Double(map.columns.count), (bottom - top) / Double(map.rows.count))
         guard cellWidth >= 2, cellHeight >= 2 else {
@@ -54,12 +56,7 @@ struct HeatMapRenderer {
     private static func shortened(_ name: String) -> String { name.count > 28 ? name.prefix(27) + "…" : name }
 
     func draw(into drawing: inout Drawing, top offset: Double) {
-        var line = offset + 26.0
-        if !map.title.isEmpty {
-            drawing.text(map.title, left, line, size: 15, bold: true)
-            line += 18
-        }
-        if !map.subtitle.isEmpty { drawing.text(map.subtitle, left, line, size: 12, color: "#666") }
+        heading.draw(into: &drawing, left: left, top: offset)
         let (cellWidth, cellHeight) = ((right - left) / Double(map.columns.count), (bottom - top) / Double(map.rows.count))
         for (row, name) in map.rows.enumerated() {
             let y = offset + top + Double(row) * cellHeight

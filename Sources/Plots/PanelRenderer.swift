@@ -5,6 +5,7 @@ struct PanelRenderer {
     private let height: Double
     private let xMap: AxisMap
     private let yMap: AxisMap
+    private let heading: Heading
     private let legend: Legend
     private let labelSize = 12.0
     /// Names below the diagram that are too wide to stand side by side are turned.
@@ -44,8 +45,9 @@ struct PanelRenderer {
             right = width - max(22, (names.last ?? 0) / 2 + 10)
         }
         self.left = left
+        heading = Heading(title: plot.title, subtitle: plot.subtitle, width: right - left)
         legend = Legend(PanelRenderer.entries(plot), width: right - left)
-        top = 16 + (plot.title.isEmpty ? 0 : 22) + (plot.subtitle.isEmpty ? 0 : 18) + legend.height
+        top = 16 + heading.height + legend.height
         bottom = height - 28 - below - (plot.x.label.isEmpty ? 0 : 22)
         guard bottom - top > 40, right - left > 60 else {
             throw PlotError("'\(plot.title)': labels and legend leave no room for the diagram in \(Int(width)) × \(Int(height)) pixels")
@@ -117,12 +119,7 @@ struct PanelRenderer {
     }
 
     private func drawFrame(into drawing: inout Drawing, _ offset: Double, _ x: (Double) -> Double, _ y: (Double) -> Double) {
-        var line = offset + 26.0
-        if !plot.title.isEmpty {
-            drawing.text(plot.title, left, line, size: 15, bold: true)
-            line += 18
-        }
-        if !plot.subtitle.isEmpty { drawing.text(plot.subtitle, left, line, size: 12, color: "#666") }
+        heading.draw(into: &drawing, left: left, top: offset)
         legend.draw(into: &drawing, left: left, top: offset + top - legend.height - 2)
         for tick in yMap.ticks {
             drawing.line(left, y(tick.value), right, y(tick.value), color: Palette.grid)

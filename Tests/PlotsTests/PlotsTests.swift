@@ -110,4 +110,61 @@ import Testing
             #expect(numbers.count == 2 && (0...800).contains(numbers[0]) && (0...420).contains(numbers[1]), "\(line)")
         }
     }
+
+    /// Texts that are not turned: where they begin and end, their baselines, and what they say.
+    private func texts(_ svg: String) -> [(from: Double, to: Double, y: Double, text: String)] {
+        svg.split(separator: "\n").filter { $0.hasPrefix("<text") && !$0.contains("rotate") }.compactMap { line in
+            let parts = line.split(separator: "\"")
+            guard let x = Double(parts[1]), let y = Double(parts[3]), let size = Double(parts[5]),
+                let text = line.split(separator: ">")[1].split(separator: "<").first.map(String.init)
+            else { return nil }
+            let width = Drawing.textWidth(text, size: size)
+            let from = line.contains("\"middle\"") ? x - width / 2 : line.contains("\"end\"") ? x - width : x
+            return (from, from + width, y, text)
+        }
+    }
+
+    @Test("names in the legend that are wider than the figure go on on further lines, and hide nothing", arguments: [1, 2])
+    func legendsWrap(columns: Int) throws {
+        let names = ["an expert of a domain whose long name says everything about it and more", "short", "brief", "a-word-without-any-space-that-" + String(repeating: "goes-on-", count: 6)]
+        let width = 420.0 * Double(columns)
+        let series = names.enumerated().map { Series($1, .bars, [Point(0, Double($0 + 1)), Point(1, 2)]) }
+        let plot = Plot(
+            title: "Layer 0: tokens per expert, and how many", subtitle: String(repeating: "the name of a log ", count: 5),
+            x: Axis("domain", .categories(["CT", "MRI"])), y: Axis("% of the domain's tokens"), series: series)
+        let svg = try Figure(panels: [Plot](repeating: plot, count: columns), columns: columns, width: width, panelHeight: 340).svg()
+        let texts = texts(svg)
+        for text in texts { #expect(text.from >= 0 && text.to <= width, "\(text)") }
+        if columns == 2 { #expect(texts.allSatisfy { ($0.to <= 420) != ($0.from >= 420) }, "a panel does not run into the next") }
+        // Everything is there, in order.
+        let first = texts.filter { $0.from < 420 }.map(\.text)
+        let all = first.joined(separator: " ")
+        #expect(all.contains(names[0]) && all.contains("short brief"))
+        #expect(first.joined().contains(names[3]))
+        // Nothing lies on anything else.
+        for (index, a) in texts.enumerated() {
+            for b in texts.dropFirst(index + 1) where abs(a.y - b.y) < 12 { #expect(a.to <= b.from || b.to <= a.from, "\(a) and \(b)") }
+        }
+        // The bars begin below the last name, and each name has one mark.
+        let bottom = try #require(texts.last { names[3].hasSuffix($0.text) }).y
+        for color in names.indices {
+            let rectangles = rectangles(svg, color)
+            #expect(rectangles.count == 3 * columns)
+            #expect(rectangles.filter { $0[2] != 12 || $0[3] != 10 }.allSatisfy { $0[1] > bottom })
+        }
+    }
+
+    @Test("a text is broken at spaces, within words only if it must be, and ends after the most lines that it may have")
+    func wrapping() {
+        func lines(_ text: String, letters: Double, most: Int = 3) -> [String] { Drawing.wrapped(text, size: 1, width: letters * 0.62 + 0.001, most: most) }
+        #expect(lines("abc", letters: 3) == ["abc"])
+        #expect(lines("", letters: 3) == [""])
+        #expect(lines("abc de", letters: 5) == ["abc", "de"])
+        #expect(lines("abc de", letters: 6) == ["abc de"])
+        #expect(lines("aa bbbbbb cc", letters: 4) == ["aa", "bbbb", "bb…"])
+        #expect(lines("aa bbbbbb cc", letters: 5, most: 9) == ["aa", "bbbbb", "b cc"])
+        #expect(lines("abcdefgh", letters: 3) == ["abc", "def", "gh"])
+        #expect(lines("abcdefghi", letters: 4, most: 2) == ["abcd", "ef…"])
+        #expect(lines("abcdef", letters: 0) == ["a", "b", "c…"])
+    }
 }
