@@ -43,27 +43,9 @@ void ck_layer_norm(const float *x, const float *weight, const float *bias, float
     for (size_t r = 0; r < rows; r++) {
         const float *in = x + r * width;
         float *out = y + r * width;
-        lanes sum = {0};
-        size_t i = 0;
-        for (; i + LANES <= width; i += LANES) {
-            lanes v;
-            load(&v, in + i);
-            sum += v;
-        }
-        float total = SUM_LANES(sum);
-        for (size_t t = i; t < width; t++) total += in[t];
-        float mean = total / (float)width;
-        lanes squares = {0};
-        for (i = 0; i + LANES <= width; i += LANES) {
-            lanes v;
-            load(&v, in + i);
-            v -= mean;
-            squares += v * v;
-        }
-        float square = SUM_LANES(squares);
-        for (size_t t = i; t < width; t++) square += (in[t] - mean) * (in[t] - mean);
-        float scale = 1.0f / sqrtf(square / (float)width + epsilon);
-        for (i = 0; i < width; i++) out[i] = (in[i] - mean) * scale * weight[i] + bias[i];
+        float mean, scale;
+        row_moments(in, width, epsilon, &mean, &scale);
+        for (size_t i = 0; i < width; i++) out[i] = (in[i] - mean) * scale * weight[i] + bias[i];
     }
 }
 

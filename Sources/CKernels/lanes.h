@@ -57,6 +57,30 @@ INLINE void exp_in_place(lanes *v) {
     *v = SELECT(x < least, ALL(0.0f), SELECT(x > most, ALL(INFINITY), y));
 }
 
+// What a layer norm needs of a row: the mean of its numbers, and 1 / sqrt(variance + epsilon).
+INLINE void row_moments(const float *row, size_t width, float epsilon, float *mean, float *scale) {
+    lanes sum = {0}, squares = {0};
+    size_t i = 0;
+    for (; i + LANES <= width; i += LANES) {
+        lanes v;
+        load(&v, row + i);
+        sum += v;
+    }
+    float total = SUM_LANES(sum);
+    for (size_t t = i; t < width; t++) total += row[t];
+    float middle = total / (float)width;
+    for (i = 0; i + LANES <= width; i += LANES) {
+        lanes v;
+        load(&v, row + i);
+        v -= middle;
+        squares += v * v;
+    }
+    float square = SUM_LANES(squares);
+    for (size_t t = i; t < width; t++) square += (row[t] - middle) * (row[t] - middle);
+    *mean = middle;
+    *scale = 1.0f / sqrtf(square / (float)width + epsilon);
+}
+
 // Applies `expression` over x (as `v`) in blocks of lanes; the tail goes through the same block, padded.
 #define FOR_LANES(x, count, v, ...)                                    \
     do {                                                                      \

@@ -81,55 +81,43 @@ void ck_attention_softmax_backward(const float *p, float *dp, size_t rows, size_
 MULTIVERSION
 void ck_layer_norm_backward(const float *x, const float *weight, const float *dy, float epsilon, float *dx, int add,
                             float *dweight, float *dbias, size_t rows, size_t width) {
+    // Nothing of this lies in the same memory. Unless the compiler knows, it asks at run time, and short rows take loops with other
+    // last bits where they happen to lie close together.
+    const float *restrict factors = weight;
+    float *restrict gain = dweight, *restrict offset = dbias;
     for (size_t r = 0; r < rows; r++) {
-        const float *in = x + r * width, *g = dy + r * width;
-        float *out = dx + r * width;
-        lanes sum = {0}, squares = {0};
-        size_t i = 0;
-        for (; i + LANES <= width; i += LANES) {
-            lanes v;
-            load(&v, in + i);
-            sum += v;
-        }
-        float total = SUM_LANES(sum);
-        for (size_t t = i; t < width; t++) total += in[t];
-        float mean = total / (float)width;
-        for (i = 0; i + LANES <= width; i += LANES) {
-            lanes v;
-            load(&v, in + i);
-            v -= mean;
-            squares += v * v;
-        }
-        float square = SUM_LANES(squares);
-        for (size_t t = i; t < width; t++) square += (in[t] - mean) * (in[t] - mean);
-        float scale = 1.0f / sqrtf(square / (float)width + epsilon);
+        const float *restrict in = x + r * width, *restrict g = dy + r * width;
+        float *restrict out = dx + r * width;
+        float mean, scale;
+        row_moments(in, width, epsilon, &mean, &scale);
         // With n = (x - mean) * scale and d = dy * weight: dx = scale * (d - mean(d) - n * mean(d * n)).
         lanes plain = {0}, along = {0};
-        for (i = 0; i + LANES <= width; i += LANES) {
+        size_t i = 0;
+        for (; i + LANES <= width; i += LANES) {
             lanes v, d, w;
             load(&v, in + i);
             load(&d, g + i);
-            load(&w, weight + i);
+            load(&w, factors + i);
             d *= w;
             plain += d;
             along += d * ((v - mean) * scale);
         }
         float sum_plain = SUM_LANES(plain), sum_along = SUM_LANES(along);
         for (size_t t = i; t < width; t++) {
-            sum_plain += g[t] * weight[t];
-            sum_along += g[t] * weight[t] * (in[t] - mean) * scale;
+            sum_plain += g[t] * factors[t];
+            sum_along += g[t] * factors[t] * (in[t] - mean) * scale;
         }
         float mean_plain = sum_plain / (float)width, mean_along = sum_along / (float)width;
         if (add)
             for (i = 0; i < width; i++)
-                out[i] += scale * (g[i] * weight[i] - mean_plain - (in[i] - mean) * scale * mean_along);
+                out[i] += scale * (g[i] * factors[i] - mean_plain - (in[i] - mean) * scale * mean_along);
         else
             for (i = 0; i < width; i++)
-                out[i] = scale * (g[i] * weight[i] - mean_plain - (in[i] - mean) * scale * mean_along);
-        if (dweight)
-            for (i = 0; i < width; i++) dweight[i] += g[i] * ((in[i] - mean) * scale);
-        if (dbias)
-            for (i = 0; i < width; i++) dbias[i] += g[i];
+                out[i] = scale * (g[i] * factors[i] - mean_plain - (in[i] - mean) * scale * mean_along);
+        if (gain)
+            for (i = 0; i < width; i++) gain[i] += g[i] * ((in[i] - mean) * scale);
+        if (offset)
+            for (i = 0; i < width; i++) offset[i] += g[i];
     }
 }
 

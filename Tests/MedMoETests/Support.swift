@@ -20,18 +20,6 @@ struct SeededRandom: RandomNumberGenerator {
     }
 }
 
-/// ‖a − b‖ / ‖b‖.
-func relativeError(_ a: [Float], _ b: [Float]) -> Double {
-    guard a.count == b.count else { return .infinity }
-    var difference = 0.0
-    var norm = 0.0
-    for (x, y) in zip(a, b) {
-        difference += Double(x - y) * Double(x - y)
-        norm += Double(y) * Double(y)
-    }
-    return norm == 0 ? difference.squareRoot() : (difference / norm).squareRoot()
-}
-
 extension ModelFixture {
     /// The fixture's model in this process.
     func engine(

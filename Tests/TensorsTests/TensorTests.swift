@@ -75,16 +75,18 @@ import Testing
     private actor Worker {
         let executor = ComputeExecutor(name: "test-compute")
         nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
-        func threadName() -> String? { Thread.current.name }
+        func thread() -> ObjectIdentifier { ObjectIdentifier(Thread.current) }
         deinit { executor.stop() }
     }
 
     @Test func anActorsJobsRunOnItsOwnThread() async {
         let worker = Worker()
-        #expect(await worker.threadName() == "test-compute")
-        await withTaskGroup(of: String?.self) { group in
-            for _ in 0..<100 { group.addTask { await worker.threadName() } }
-            for await name in group { #expect(name == "test-compute") }
+        let own = await worker.thread()
+        let other = Worker()
+        #expect(await other.thread() != own)
+        await withTaskGroup(of: ObjectIdentifier.self) { group in
+            for _ in 0..<100 { group.addTask { await worker.thread() } }
+            for await thread in group { #expect(thread == own) }
         }
     }
 }

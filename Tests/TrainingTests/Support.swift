@@ -5,18 +5,6 @@ import Tensors
 
 @testable import Training
 
-/// ‖a − b‖ / ‖b‖.
-func relativeError(_ a: [Float], _ b: [Float]) -> Double {
-    guard a.count == b.count else { return .infinity }
-    var difference = 0.0
-    var norm = 0.0
-    for (x, y) in zip(a, b) {
-        difference += Double(x - y) * Double(x - y)
-        norm += Double(y) * Double(y)
-    }
-    return norm == 0 ? difference.squareRoot() : (difference / norm).squareRoot()
-}
-
 /// A file of this target's `Fixtures` folder.
 func fixture(_ name: String) -> URL { Bundle.module.bundleURL.appending(path: "Fixtures/\(name)") }
 
