@@ -3,3 +3,4 @@
 #include "client.pb-c.h"
 #include "expert.pb-c.h"
 #include "platform.h"
+#include "trainer.pb-c.h"

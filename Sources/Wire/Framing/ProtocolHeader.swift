@@ -1,6 +1,6 @@
 /// The first frame of every message: eight bytes that say whose protocol, which version and which message this is.
 public struct ProtocolHeader: Sendable, Hashable {
-    /// Version of both protocols, as this code speaks them.
+    /// Version of all protocols, as this code speaks them.
     public static let currentVersion: UInt16 = 2
     /// Bytes of a header.
     public static let byteCount = 8
@@ -34,9 +34,9 @@ public struct ProtocolHeader: Sendable, Hashable {
     }
 }
 
-/// Every message of both protocols; the numbers are the wire's.
+/// Every message of all protocols; the numbers are the wire's.
 public enum MessageType: UInt16, Sendable, Hashable, CaseIterable {
-    // Both protocols, both directions.
+    // All protocols, both directions.
     case beat = 0x01
     case probe = 0x02
     case goodbye = 0x03
@@ -65,4 +65,17 @@ public enum MessageType: UInt16, Sendable, Hashable, CaseIterable {
     case statusReply = 0x27
     case assignExperts = 0x28
     case assignReply = 0x29
+
+    // Trainer protocol, which has Rejected too.
+    case trainerHello = 0x30
+    case trainerBeat = 0x31
+    case open = 0x32
+    case load = 0x33
+    case read = 0x34
+    case forward = 0x35
+    case backward = 0x36
+    case norm = 0x37
+    case update = 0x38
+    case answer = 0x39
+    case failed = 0x3A
 }

@@ -2,7 +2,8 @@
 public enum WireLimits {
     /// Bytes of a protobuf envelope.
     public static let envelope = 64 << 10
-    /// Bytes of tensor rows in one message, and of any payload that a coordinator sends to a client.
+    /// Bytes of tensor rows in one message, of any payload that a coordinator sends to a client, and of one payload frame of
+    /// the trainer protocol.
     public static let payload = 1 << 20
     /// Bytes of all images of one Ask.
     public static let images = 32 << 20
@@ -11,6 +12,12 @@ public enum WireLimits {
     /// Bytes that unpacking one envelope may allocate: more than any honest envelope takes, less than floods of empty
     /// repeated fields want.
     static let unpacking = 512 << 10
+    /// Payload frames of one message of the trainer protocol.
+    public static let trainingFrames = 512
+    /// Numbers (float32) of one message of the trainer protocol.
+    public static let trainingNumbers = trainingFrames * (payload / 4)
+    /// Sums of one answer of a trainer.
+    public static let trainingSums = envelope / 8
     /// Rows of one tile.
     public static let rows = 256
     /// Hidden size.

@@ -42,7 +42,7 @@ extension CoordinatorMessage {
     }
 }
 
-private func goodbyeReason(_ message: Multipart) throws(WireError) -> String {
+func goodbyeReason(_ message: Multipart) throws(WireError) -> String {
     let envelope = try message.envelope(of: "Goodbye")
     return try Envelope.unpack(envelope, as: "Goodbye", with: medmoe__expert__goodbye__unpack) { raw throws(WireError) in
         try FieldReader(message: "Goodbye").text(raw.reason, "reason", limit: WireLimits.reason)
@@ -79,7 +79,7 @@ extension Welcome {
 }
 
 extension Rejection {
-    fileprivate init(envelope: Frame) throws(WireError) {
+    init(envelope: Frame) throws(WireError) {
         self = try Envelope.unpack(envelope, as: "Rejected", with: medmoe__expert__rejected__unpack) { raw throws(WireError) in
             Rejection(
                 code: Code(rawValue: UInt32(raw.code.rawValue)) ?? .unknown,

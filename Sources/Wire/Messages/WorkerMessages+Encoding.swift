@@ -40,7 +40,7 @@ func assemble(_ type: MessageType, _ frames: Frame...) throws(WireError) -> Mult
     Multipart(frames: [try Frame(ProtocolHeader(type).bytes)] + frames)
 }
 
-private func goodbyeEnvelope(_ reason: String) throws(WireError) -> Frame {
+func goodbyeEnvelope(_ reason: String) throws(WireError) -> Frame {
     try Envelope.pack(as: "Goodbye", medmoe__expert__goodbye__init) { raw, arena in
         raw.reason = arena.data(reason, cutTo: WireLimits.reason)
     }
@@ -73,7 +73,7 @@ extension Welcome {
 }
 
 extension Rejection {
-    fileprivate func envelope() throws(WireError) -> Frame {
+    func envelope() throws(WireError) -> Frame {
         try Envelope.pack(as: "Rejected", medmoe__expert__rejected__init) { raw, arena in
             raw.code = Medmoe__Expert__RejectionCode(rawValue: .init(code.rawValue))
             raw.reason = arena.data(reason, cutTo: WireLimits.reason)
