@@ -48,6 +48,9 @@ let package = Package(
                 "Wire", "MedMoE", "Checkpoints", "Tensors", .product(name: "Logging", package: "swift-log"),
                 .product(name: "Histogram", package: "hdrhistogram-swift"),
             ]),
+        .target(
+            name: "TrainingCluster",
+            dependencies: ["Training", "Wire", "Tensors", "Checkpoints", .product(name: "Logging", package: "swift-log")]),
         .target(name: "Plots"),
         .target(
             name: "Load",
@@ -57,8 +60,8 @@ let package = Package(
         .executableTarget(
             name: "medmoe",
             dependencies: [
-                "Load", "Plots", "Cluster", "Wire", "Training", "Evaluation", "Datasets", "MedMoE", "Imaging", "Language", "Checkpoints",
-                "Tensors",
+                "Load", "Plots", "Cluster", "TrainingCluster", "Wire", "Training", "Evaluation", "Datasets", "MedMoE", "Imaging", "Language",
+                "Checkpoints", "Tensors",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ]),
@@ -89,9 +92,12 @@ let package = Package(
         .testTarget(name: "MedMoETests", dependencies: ["MedMoE", "ModelFixtures"]),
         .testTarget(name: "DatasetsTests", dependencies: ["Datasets", "Checkpoints"], resources: [.copy("Fixtures")]),
         .testTarget(name: "EvaluationTests", dependencies: ["Evaluation", "Imaging", "ModelFixtures"], resources: [.copy("Fixtures")]),
+        // Images, folders and a record of what a run tells, for the tests of learning.
+        .target(name: "LearningSupport", dependencies: ["Training", "Datasets", "ModelFixtures"], path: "Tests/LearningSupport"),
         .testTarget(
-            name: "TrainingTests", dependencies: ["Training", "MedMoE", "ModelFixtures"], resources: [.copy("Fixtures")]),
+            name: "TrainingTests", dependencies: ["Training", "MedMoE", "ModelFixtures", "LearningSupport"], resources: [.copy("Fixtures")]),
         .testTarget(name: "WireTests", dependencies: ["Wire"]),
+        .testTarget(name: "TrainingClusterTests", dependencies: ["TrainingCluster", "Wire", "Training", "ModelFixtures", "LearningSupport"]),
         .testTarget(name: "PlotsTests", dependencies: ["Plots"]),
         .testTarget(name: "LoadTests", dependencies: ["Load"]),
         .testTarget(name: "HostsTests", dependencies: ["hosts", "ClusterHarness"]),

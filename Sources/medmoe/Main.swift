@@ -25,8 +25,8 @@ struct MedMoECommand: AsyncParsableCommand {
         subcommands: [
             AskCommand.self, ClassifyCommand.self, CoordinatorCommand.self, WorkerCommand.self, StatusCommand.self,
             ClusterCommand.self, InspectCommand.self, ShardCommand.self, TraceCommand.self, SynthesizeCommand.self,
-            BenchCommand.self, LoadCommand.self, KeysCommand.self, TrainCommand.self, TokenizerCommand.self, EvalCommand.self,
-            PlotCommand.self,
+            BenchCommand.self, LoadCommand.self, KeysCommand.self, TrainCommand.self, TrainerCommand.self, TokenizerCommand.self,
+            EvalCommand.self, PlotCommand.self,
         ])
 
     static func main() async {

@@ -41,6 +41,30 @@ extension Commands {
             expectRefusal(outcome, naming: "512")
         }
 
+        private struct Learning: Decodable {
+            struct Line: Decodable {
+                var step: String
+                var rows: Int
+                var seconds_per_update, operations, of_optimiser, of_gemm: Double
+            }
+            var lines: [Line]
+            var operations_per_second: Double
+        }
+
+        @Test("updates are measured against a large product; more learns in instruct than in experts")
+        func updatesAreMeasuredAgainstALargeProduct() async throws {
+            let arguments = ["bench", "train", "--model", Checkout.bundledModel, "--batch", "3", "--tokens", "20", "--repeat", "2"]
+            let outcome = try await Program().succeed(arguments + ["--json"])
+            let report = try JSONDecoder().decode(Learning.self, from: Data(outcome.output.utf8))
+            #expect(report.lines.map(\.step) == ["instruct", "experts"] && report.operations_per_second > 0)
+            for line in report.lines {
+                #expect(line.rows == 3 * (64 + 20) && line.seconds_per_update > 0 && line.of_gemm > 0)
+                #expect(line.of_optimiser > 0 && line.of_optimiser < 1)
+            }
+            #expect(report.lines[0].operations > report.lines[1].operations)
+            expectRefusal(try await Program().run(arguments.map { $0 == "20" ? "1000" : $0 }), naming: "512")
+        }
+
         private struct Traffic: Decodable {
             struct Line: Decodable {
                 var phase: String

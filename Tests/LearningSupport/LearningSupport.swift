@@ -2,40 +2,39 @@ import Datasets
 import Foundation
 import ModelFixtures
 import Synchronization
-
-@testable import Training
+import Training
 
 /// Six small images of the fixtures that look different.
-enum FixtureImages {
-    static let folder = ImageFolder(
+public enum FixtureImages {
+    public static let folder = ImageFolder(
         path: ModelFixture.stableLM.folder.deletingLastPathComponent().deletingLastPathComponent().path)
-    static let paths = ["Models/tiny-stablelm/image0.png", "Models/tiny-stablelm/image1.png"]
+    public static let paths = ["Models/tiny-stablelm/image0.png", "Models/tiny-stablelm/image1.png"]
         + ["phi-dense", "phi-llava", "stablelm-dense-tied", "stablelm-eight-tied"].map { "Variants/\($0)/image.png" }
 }
 
 /// A folder of one test, with a copy of a model that may be opened from it.
-final class ScratchFolder: Sendable {
-    let path = FileManager.default.temporaryDirectory.appending(path: "training-\(UUID().uuidString)").path
+public final class ScratchFolder: Sendable {
+    public let path = FileManager.default.temporaryDirectory.appending(path: "training-\(UUID().uuidString)").path
     /// A checkpoint of a small model.
-    let model = ModelFixture.stableLM.checkpoint.path
+    public let model = ModelFixture.stableLM.checkpoint.path
 
-    init() { try? FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true) }
+    public init() { try? FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true) }
 
     deinit { try? FileManager.default.removeItem(atPath: path) }
 
     /// Names in a folder below, sorted.
-    func names(in folder: String) -> [String] {
+    public func names(in folder: String) -> [String] {
         ((try? FileManager.default.contentsOfDirectory(atPath: "\(path)/\(folder)")) ?? []).sorted()
     }
 
-    func write(_ name: String, _ text: String) throws -> String {
+    public func write(_ name: String, _ text: String) throws -> String {
         try Data(text.utf8).write(to: URL(filePath: "\(path)/\(name)"))
         return "\(path)/\(name)"
     }
 }
 
 /// Writes down what a run tells, and may cancel it after an update.
-final class UpdateRecord: TrainingObserver {
+public final class UpdateRecord: TrainingObserver {
     private struct State {
         var updates: [StepReport] = []
         var saved: [Int] = []
@@ -46,14 +45,14 @@ final class UpdateRecord: TrainingObserver {
     private let state = Mutex(State())
     private let cancelsAfter: Int?
 
-    init(cancelsAfter: Int? = nil) { self.cancelsAfter = cancelsAfter }
+    public init(cancelsAfter: Int? = nil) { self.cancelsAfter = cancelsAfter }
 
-    var updates: [StepReport] { state.withLock { $0.updates } }
-    var saved: [Int] { state.withLock { $0.saved } }
-    var resumedAfter: Int? { state.withLock { $0.resumedAfter } }
+    public var updates: [StepReport] { state.withLock { $0.updates } }
+    public var saved: [Int] { state.withLock { $0.saved } }
+    public var resumedAfter: Int? { state.withLock { $0.resumedAfter } }
 
     /// Runs `body` in a task that this record may cancel.
-    func cancellable(_ body: @escaping @Sendable () async throws -> Void) async throws {
+    public func cancellable(_ body: @escaping @Sendable () async throws -> Void) async throws {
         let task = Task {
             // Not before it can be cancelled.
             while state.withLock({ $0.cancel == nil }) { await Task.yield() }
@@ -63,7 +62,7 @@ final class UpdateRecord: TrainingObserver {
         try await task.value
     }
 
-    func updated(_ report: StepReport) {
+    public func updated(_ report: StepReport) {
         let cancel = state.withLock { state in
             state.updates.append(report)
             return report.update == cancelsAfter ? state.cancel : nil
@@ -71,8 +70,8 @@ final class UpdateRecord: TrainingObserver {
         cancel?()
     }
 
-    func saved(update: Int, path: String) { state.withLock { $0.saved.append(update) } }
-    func resumed(update: Int, path: String) { state.withLock { $0.resumedAfter = update } }
-    func prepared(_ what: String, done: Int, total: Int) {}
-    func skipped(_ counts: [(kind: String, count: Int)]) {}
+    public func saved(update: Int, path: String) { state.withLock { $0.saved.append(update) } }
+    public func resumed(update: Int, path: String) { state.withLock { $0.resumedAfter = update } }
+    public func prepared(_ what: String, done: Int, total: Int) {}
+    public func skipped(_ counts: [(kind: String, count: Int)]) {}
 }

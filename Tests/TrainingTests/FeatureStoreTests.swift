@@ -1,6 +1,7 @@
 import Checkpoints
 import Datasets
 import Foundation
+import LearningSupport
 import ModelFixtures
 import Testing
 

@@ -1,5 +1,6 @@
 import Checkpoints
 import Foundation
+import LearningSupport
 import ModelFixtures
 import Synchronization
 import Tensors

@@ -2,7 +2,7 @@ import Foundation
 import Glibc
 import Wire
 
-/// Expert workers as child processes of this one, for one command on one machine.
+/// Expert workers, or trainers, as child processes of this one, for one command on one machine.
 ///
 /// However this process ends, they end: each reads a pipe that only this process holds open, and at its end exits and
 /// removes the folder with the sockets.
@@ -42,9 +42,13 @@ public final class LocalWorkers: @unchecked Sendable {
 
     /// Starts one process per plan. They dial the endpoint until the coordinator listens there.
     ///
-    /// - Parameter coordinator: where they connect instead of the socket in their folder.
+    /// - Parameters:
+    ///   - command: what the program is told to be: `worker` or `trainer`.
+    ///   - coordinator: where they connect instead of the socket in their folder.
     /// - Throws: `SocketError` when no private folder can be made; what starting a process throws.
-    public init(_ plans: [Plan], coordinator: Endpoint? = nil, executable: String = "/proc/self/exe") throws {
+    public init(
+        _ plans: [Plan], command: String = "worker", coordinator: Endpoint? = nil, executable: String = "/proc/self/exe"
+    ) throws {
         let (failures, failure) = AsyncStream<LocalWorkerFailure>.makeStream()
         self.failures = failures
         self.failure = failure
@@ -61,7 +65,7 @@ public final class LocalWorkers: @unchecked Sendable {
                 let process = Process()
                 process.executableURL = URL(filePath: path)
                 let experts = plan.experts.map(String.init).joined(separator: ",")
-                process.arguments = ["worker"] + plan.arguments + (experts.isEmpty ? [] : ["--experts", experts]) + [
+                process.arguments = [command] + plan.arguments + (experts.isEmpty ? [] : ["--experts", experts]) + [
                     "--name", plan.name, "--connect", endpoint.description, "--lifeline-folder", folder.path,
                 ]
                 process.standardInput = pipe

@@ -44,28 +44,40 @@ final class ImageStore {
 
     /// Patches of some images, `[images · patches, 3 · patch · patch]`, normalised.
     ///
-    /// - Parameter shift: pixels that every image is rolled right and down, as an augmentation.
-    func patches(_ images: [Int], tower: TowerNetwork, shift: (x: Int, y: Int) = (0, 0), _ context: TrainingContext) -> Rows {
+    /// - Parameter augmentations: how each image is changed first; empty for not at all.
+    func patches(
+        _ images: [Int], tower: TowerNetwork, augmentations: [Augmentation] = [], _ context: TrainingContext
+    ) -> Rows {
         let side = tower.configuration.imageSize
         let patch = tower.configuration.patchSize
         let count = tower.configuration.patchCount
         let rows = Rows(count: images.count * count, width: 3 * patch * patch)
         context.pool.forEach(images.count) { place in
-            let bytes = squares[images[place]]
             withUnsafeTemporaryAllocation(of: Float.self, capacity: 3 * side * side) { pixels in
-                for y in 0..<side {
-                    let from = ((y - shift.y) % side + side) % side
-                    for x in 0..<side {
-                        let pixel = 3 * (from * side + ((x - shift.x) % side + side) % side)
-                        for channel in 0..<3 {
-                            pixels[(channel * side + y) * side + x] = table[channel * 256 + Int(bytes[pixel + channel])]
+                guard let base = pixels.baseAddress else { return }
+                squares[images[place]].withUnsafeBufferPointer { bytes in
+                    if augmentations.indices.contains(place) {
+                        augmentations[place].apply(to: bytes, side: side, target: base)
+                        normalize(base, count: side * side)
+                    } else {
+                        for pixel in 0..<side * side {
+                            for channel in 0..<3 { base[channel * side * side + pixel] = table[channel * 256 + Int(bytes[3 * pixel + channel])] }
                         }
                     }
                 }
-                if let base = pixels.baseAddress { tower.cut(base, into: rows, first: place * count) }
+                tower.cut(base, into: rows, first: place * count)
             }
         }
         return rows
+    }
+
+    /// What the table does to bytes, to numbers from 0 to 255 between them.
+    private func normalize(_ pixels: UnsafeMutablePointer<Float>, count: Int) {
+        for channel in 0..<3 {
+            let least = table[channel * 256]
+            let step = (table[channel * 256 + 255] - least) / 255
+            for index in channel * count..<(channel + 1) * count { pixels[index] = least + pixels[index] * step }
+        }
     }
 }
 

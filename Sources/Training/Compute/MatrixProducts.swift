@@ -11,6 +11,7 @@ extension TrainingContext {
     /// - Returns: `[rows, outer]`
     func product(_ x: Rows, transposed weight: Rows) -> Rows {
         let y = Rows(count: x.count, width: weight.count)
+        count(x.count, weight.count, x.width)
         forEachTile(rows: x.count, columns: weight.count) { rows, columns in
             multiply(
                 CblasNoTrans, CblasTrans, rows.count, columns.count, x.width, x.row(rows.lowerBound), x.width,
@@ -28,6 +29,7 @@ extension TrainingContext {
     @discardableResult
     func product(_ dy: Rows, _ weight: Rows, addedTo sum: Rows? = nil) -> Rows {
         let dx = sum ?? Rows(count: dy.count, width: weight.width)
+        count(dy.count, weight.width, dy.width)
         forEachTile(rows: dy.count, columns: weight.width) { rows, columns in
             multiply(
                 CblasNoTrans, CblasNoTrans, rows.count, columns.count, dy.width, dy.row(rows.lowerBound), dy.width,
@@ -44,6 +46,7 @@ extension TrainingContext {
     ///   - x: `[rows, inner]`
     ///   - gradient: `[outer, inner]`
     func addOuterProduct(_ dy: Rows, _ x: Rows, to gradient: Rows) {
+        count(gradient.count, gradient.width, dy.count)
         forEachTile(rows: gradient.count, columns: gradient.width) { rows, columns in
             multiply(
                 CblasTrans, CblasNoTrans, rows.count, columns.count, dy.count, dy.pointer + rows.lowerBound, dy.width,

@@ -8,6 +8,8 @@ import Tensors
 /// depend on the number of threads. Make it on the thread that uses it.
 public final class TrainingContext {
     public let pool: RowPool
+    /// Multiplications and additions of the linear layers' products so far: two for each element of the operands' common extent.
+    private(set) var operations = 0.0
 
     /// - Parameter threads: threads that compute, the caller's included.
     public init(threads: Int) {
@@ -20,6 +22,9 @@ public final class TrainingContext {
     }
 
     deinit { pool.stop() }
+
+    /// Counts a product of matrices of these extents.
+    func count(_ rows: Int, _ columns: Int, _ inner: Int) { operations += 2 * Double(rows) * Double(columns) * Double(inner) }
 
     /// What to tell the user at start: library, kernel and threads.
     public var summary: String {

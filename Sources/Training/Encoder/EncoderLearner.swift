@@ -2,6 +2,7 @@ import CKernels
 import Checkpoints
 import Foundation
 import Language
+import MedMoE
 import Tensors
 
 /// Contrastive training of the image tower from images and their texts (ConVIRT, arXiv 2010.00747), for those without pretrained weights.
@@ -21,8 +22,6 @@ final class EncoderLearner: StageLearner {
     static let fileName = "text_tower.safetensors"
     /// Weight of the modality's cross-entropy beside the contrastive loss.
     private static let modalityWeight: Float = 0.5
-    /// Largest shift of a batch's images, as a part of their side: half of the batches are shifted.
-    private static let largestShift = 0.055
 
     let parameters: [Parameter]
     private let model: LearnableModel
@@ -76,7 +75,8 @@ final class EncoderLearner: StageLearner {
 
     func learn(update: Int, isolation: isolated (any Actor)?) async throws -> BatchOutcome {
         let pairs = order.pairs(update: update)
-        let patches = images.patches(pairs.map(\.image), tower: tower, shift: shift(update), context)
+        let patches = images.patches(
+            pairs.map(\.image), tower: tower, augmentations: Augmentation.drawn(pairs.count, seed: settings.seed, update: update), context)
         let (hidden, keptTower) = tower.forward(patches)
         let (pooled, keptPooled) = tower.pooled(hidden)
         let (imageEmbedding, keptImage) = imageHead.forward(pooled, context)
@@ -122,11 +122,23 @@ final class EncoderLearner: StageLearner {
         return loss * Double(Self.modalityWeight) / Double(known.count)
     }
 
-    /// How far the images of an update are shifted.
-    private func shift(_ update: Int) -> (x: Int, y: Int) {
-        var random = SplitMix64(seed: settings.seed ^ UInt64(truncatingIfNeeded: update) &* 0xA076_1D64_78BD_642F)
-        let most = Int(Double(model.towerConfiguration.imageSize) * Self.largestShift)
-        guard Bool.random(using: &random) else { return (0, 0) }
-        return (Int.random(in: -most...most, using: &random), Int.random(in: -most...most, using: &random))
+    /// How well the head tells modalities of images that were not learnt from.
+    ///
+    /// - Parameter labelled: numbers of images with their domains.
+    func measure(_ labelled: [(image: Int, domain: Int)], in images: ImageStore, domains: [String]) -> RouterReport {
+        var report = RouterReport(domains: domains, layers: [])
+        // A part at a time, for the memory's sake.
+        for first in stride(from: 0, to: labelled.count, by: settings.batch) {
+            let part = labelled[first..<min(labelled.count, first + settings.batch)]
+            let (hidden, _) = tower.forward(images.patches(part.map(\.image), tower: tower, context))
+            let logits = modalityHead.forward(tower.pooled(hidden).normed, context)
+            for (row, (_, domain)) in part.enumerated() {
+                let guess = GateChoice.largest(UnsafeBufferPointer(start: logits.row(row), count: domains.count), except: nil)
+                report.images += 1
+                if guess == domain { report.correctImages += 1 }
+                report.confusion[domain][guess] += 1
+            }
+        }
+        return report
     }
 }

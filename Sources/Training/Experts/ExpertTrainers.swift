@@ -28,69 +28,21 @@ public struct ExpertGradient {
 /// Where domain experts learn: in this process, or in trainers on the cluster.
 ///
 /// Within a step a mixture layer sends its rows forward and then gradients back, in the same order and for the same experts.
+/// Both ways are split: whoever submitted has other work (the meta expert) until it asks for the results.
 public protocol ExpertTrainers: AnyObject {
-    /// The outputs of some experts of one layer.
+    /// Hands over rows for some experts of a layer.
+    func submitForward(layer: Int, _ batches: [ExpertRows]) throws
+
+    /// The outputs of the rows that were submitted.
     ///
     /// - Returns: `[rows, hidden]` for each element of `batches`.
-    func forward(layer: Int, _ batches: [ExpertRows], isolation: isolated (any Actor)?) async throws -> [Rows]
+    func outputs(layer: Int, isolation: isolated (any Actor)?) async throws -> [Rows]
 
-    /// Collects gradients of the experts' weights.
+    /// Hands over gradients, which collect those of the experts' weights.
     ///
-    /// - Parameter gradients: of the outputs that `forward` gave for this layer, already multiplied by the gate's factors.
-    func backward(
-        layer: Int, _ gradients: [ExpertRows], needsInput: Bool, isolation: isolated (any Actor)?
-    ) async throws -> [ExpertGradient]
-}
+    /// - Parameter gradients: of the outputs of this layer, already multiplied by the gate's factors.
+    func submitBackward(layer: Int, _ gradients: [ExpertRows], needsInput: Bool) throws
 
-/// Experts in this process.
-public final class LocalExperts: ExpertTrainers {
-    private struct Open {
-        let kept: FeedForwardLayer.Kept
-        let output: Rows
-    }
-
-    private let experts: [Int: [FeedForwardLayer]]
-    private var open: [Int: [Int: Open]] = [:]
-    private let context: TrainingContext
-
-    /// - Parameter experts: per mixture layer its experts by index.
-    init(_ experts: [Int: [FeedForwardLayer]], _ context: TrainingContext) {
-        self.experts = experts
-        self.context = context
-    }
-
-    public func forward(layer: Int, _ batches: [ExpertRows], isolation: isolated (any Actor)?) async throws -> [Rows] {
-        var open: [Int: Open] = [:]
-        let outputs = try batches.map { batch in
-            guard let network = expert(layer: layer, batch.expert) else { throw unknown(layer, batch.expert) }
-            let (output, kept) = network.forward(batch.rows, context)
-            open[batch.expert] = Open(kept: kept, output: output)
-            return output
-        }
-        self.open[layer] = open
-        return outputs
-    }
-
-    public func backward(
-        layer: Int, _ gradients: [ExpertRows], needsInput: Bool, isolation: isolated (any Actor)?
-    ) async throws -> [ExpertGradient] {
-        let open = self.open.removeValue(forKey: layer) ?? [:]
-        return try gradients.map { gradient in
-            guard let network = expert(layer: layer, gradient.expert), let forward = open[gradient.expert],
-                forward.output.count == gradient.rows.count
-            else { throw unknown(layer, gradient.expert) }
-            let dots = rowDots(forward.output, gradient.rows, context)
-            return ExpertGradient(
-                input: network.backward(gradient.rows, forward.kept, needsInput: needsInput, context), dots: dots)
-        }
-    }
-
-    private func expert(layer: Int, _ index: Int) -> FeedForwardLayer? {
-        guard let layer = experts[layer], layer.indices.contains(index) else { return nil }
-        return layer[index]
-    }
-
-    private func unknown(_ layer: Int, _ expert: Int) -> TrainingError {
-        .internalState("expert \(expert) of layer \(layer) has no open forward pass here")
-    }
+    /// What came of the gradients that were submitted, for each element of them.
+    func gradients(layer: Int, isolation: isolated (any Actor)?) async throws -> [ExpertGradient]
 }

@@ -34,7 +34,9 @@ struct MixtureBlock {
             logits: gate.forward(h, context), coefficients: coefficient?.forward(h, context), topK: topK, hasMeta: hasMeta)
         let assignments = routing.assignments
         let batches = assignments.map { ExpertRows(expert: $0.expert, rows: gathered(h, $0.rows)) }
-        let outputs = try await trainers.forward(layer: layer, batches, isolation: isolation)
+        try trainers.submitForward(layer: layer, batches)
+        let always = alwaysOn?.forward(h, context)
+        let outputs = try await trainers.outputs(layer: layer, isolation: isolation)
         let y = Rows(count: h.count, width: h.width)
         y.buffer.update(repeating: 0)
         for (assignment, output) in zip(assignments, outputs) {
@@ -43,10 +45,9 @@ struct MixtureBlock {
                 ck_add_scaled_rows(y.row(row), output.row(place), &factor, 1, h.width)
             }
         }
-        guard let alwaysOn else {
+        guard let (output, kept) = always else {
             return (y, Kept(input: h, routing: routing, alwaysOn: nil, alwaysOnOutput: nil))
         }
-        let (output, kept) = alwaysOn.forward(h, context)
         routing.alwaysOnFactors.withUnsafeBufferPointer { factors in
             guard let factors = factors.baseAddress else { return }
             context.forEachBlock(rows: y.count, width: y.width) { rows in
@@ -72,7 +73,9 @@ struct MixtureBlock {
             }
             return ExpertRows(expert: assignment.expert, rows: rows)
         }
-        let results = try await trainers.backward(layer: layer, gradients, needsInput: needsInput, isolation: isolation)
+        try trainers.submitBackward(layer: layer, gradients, needsInput: needsInput)
+        let (alwaysOnDots, alwaysOnInput) = alwaysOnBackward(dy, kept, needsInput: needsInput, context)
+        let results = try await trainers.gradients(layer: layer, isolation: isolation)
         var dots = routing.experts.map { [Float](repeating: 0, count: $0.count) }
         let dh: Rows? = needsInput ? Rows(count: dy.count, width: dy.width) : nil
         dh?.buffer.update(repeating: 0)
@@ -82,18 +85,7 @@ struct MixtureBlock {
                 if let dh, let input = result.input { ck_add(dh.row(row), input.row(place), dh.width) }
             }
         }
-        var alwaysOnDots: [Float] = []
-        if let alwaysOn, let keptModule = kept.alwaysOn {
-            if let output = kept.alwaysOnOutput { alwaysOnDots = rowDots(dy, output, context) }
-            // With a residual the gradient is not the same for every row; without one the factor is 1.
-            let scaled = coefficient == nil ? dy : dy.slice(0..<dy.count)
-            if coefficient != nil {
-                routing.alwaysOnFactors.withUnsafeBufferPointer { factors in
-                    if let factors = factors.baseAddress { ck_scale_rows(scaled.pointer, factors, scaled.count, scaled.width) }
-                }
-            }
-            if let input = alwaysOn.backward(scaled, keptModule, needsInput: needsInput, context) { dh?.add(input) }
-        }
+        if let alwaysOnInput { dh?.add(alwaysOnInput) }
         let learns = gate.weight.learns || coefficient?.weight.learns ?? false
         guard learns || needsInput else { return nil }
         let (dz, dc) = routing.gradients(dots: dots, alwaysOn: alwaysOnDots)
@@ -104,6 +96,22 @@ struct MixtureBlock {
             if let dh { coefficient.inputGradient(dc, addedTo: dh, context) }
         }
         return dh
+    }
+
+    /// The always-on module's part: per row ⟨dY, M(h)⟩ where its factor has a gradient, and the gradient of its input, if wanted.
+    private func alwaysOnBackward(
+        _ dy: Rows, _ kept: Kept, needsInput: Bool, _ context: TrainingContext
+    ) -> (dots: [Float], input: Rows?) {
+        guard let alwaysOn, let keptModule = kept.alwaysOn else { return ([], nil) }
+        let dots = kept.alwaysOnOutput.map { rowDots(dy, $0, context) } ?? []
+        // With a residual the gradient is not the same for every row; without one the factor is 1.
+        let scaled = coefficient == nil ? dy : dy.slice(0..<dy.count)
+        if coefficient != nil {
+            kept.routing.alwaysOnFactors.withUnsafeBufferPointer { factors in
+                if let factors = factors.baseAddress { ck_scale_rows(scaled.pointer, factors, scaled.count, scaled.width) }
+            }
+        }
+        return (dots, alwaysOn.backward(scaled, keptModule, needsInput: needsInput, context))
     }
 
     private func gathered(_ x: Rows, _ rows: [(row: Int, choice: Int)]) -> Rows {

@@ -12,7 +12,7 @@ final class LanguageNetwork {
     let finalNorm: NormLayer
     let head: LinearLayer
     /// The experts, where they are in this process: per mixture layer, by index.
-    let localExperts: [Int: [FeedForwardLayer]]
+    let localExperts: [Int: [Int: FeedForwardLayer]]
     /// Keeps only the inputs of layers and computes them again in the backward pass: less memory, a third more work.
     var recomputes = false
     private let context: TrainingContext
@@ -29,12 +29,12 @@ final class LanguageNetwork {
         let hidden = configuration.hiddenSize
         let vocabulary = configuration.vocabularySize
         embeddings = try reader.parameter("model.embed_tokens.weight", shape: [vocabulary, hidden])
-        var experts: [Int: [FeedForwardLayer]] = [:]
+        var experts: [Int: [Int: FeedForwardLayer]] = [:]
         if let mixture = configuration.mixture, trainers == nil {
             for layer in mixture.layers {
-                experts[layer] = try (0..<mixture.expertCount(layer: layer)).map { expert in
-                    try reader.network(
-                        "model.layers.\(layer).mlp.deepspeed_moe.experts.deepspeed_experts.\(expert)", configuration)
+                for expert in 0..<mixture.expertCount(layer: layer) {
+                    experts[layer, default: [:]][expert] = try reader.network(
+                        String(TensorNames.expert(layer: layer, expert: expert).dropLast()), configuration)
                 }
             }
         }
@@ -175,7 +175,7 @@ final class LanguageNetwork {
     private func learns(_ block: DecoderBlock) -> Bool {
         if case .mixture(let mixture) = block.network {
             if localExperts.isEmpty { return true }
-            if localExperts[mixture.layer]?.contains(where: { $0.parameters.contains { $0.learns } }) ?? false { return true }
+            if localExperts[mixture.layer]?.values.contains(where: { $0.parameters.contains { $0.learns } }) ?? false { return true }
         }
         return block.parameters.contains { $0.learns }
     }

@@ -45,15 +45,21 @@ public final class AdamW {
     /// Continues after so many steps, with moments that the caller has filled in.
     func resume(after steps: Int) { self.steps = steps }
 
-    /// Sum of the squares of all gradients, in double precision and a fixed order.
-    public func squaredGradientNorm(_ context: TrainingContext) -> Double {
+    /// Sum of squares of each parameter's gradient, in double precision and a fixed order.
+    public func squaredGradients(_ context: TrainingContext) -> [Double] {
         let sums = UnsafeMutableBufferPointer<Double>.allocate(capacity: parameters.count)
         defer { sums.deallocate() }
         context.pool.forEach(parameters.count) { index in
             sums[index] = parameters[index].gradient.map { ck_sum_of_squares($0.pointer, $0.elementCount) } ?? 0
         }
-        return sums.reduce(0, +)
+        return Array(sums)
     }
+
+    /// Sum of the squares of all gradients.
+    public func squaredGradientNorm(_ context: TrainingContext) -> Double { squaredGradients(context).reduce(0, +) }
+
+    /// Forgets what was collected for a step that will not be made.
+    func clearGradients() { for parameter in parameters { parameter.clearGradient() } }
 
     /// Changes every parameter by its gradient, and sets the gradients to zero.
     ///

@@ -44,17 +44,6 @@ final class ParameterReader {
 
     /// The backbone's kind of feed-forward network below a prefix.
     func network(_ prefix: String, _ configuration: ModelConfiguration) throws -> FeedForwardLayer {
-        let (hidden, inner) = (configuration.hiddenSize, configuration.intermediateSize)
-        switch configuration.backbone {
-        case .stableLM:
-            return FeedForwardLayer(
-                gate: try linear("\(prefix).gate_proj", from: hidden, to: inner, bias: false),
-                up: try linear("\(prefix).up_proj", from: hidden, to: inner, bias: false),
-                down: try linear("\(prefix).down_proj", from: inner, to: hidden, bias: false))
-        case .phi:
-            return FeedForwardLayer(
-                first: try linear("\(prefix).fc1", from: hidden, to: inner, bias: true), activation: .tanhGELU,
-                second: try linear("\(prefix).fc2", from: inner, to: hidden, bias: true))
-        }
+        try FeedForwardShape(configuration).network { try parameter("\(prefix).\($0)", shape: $1) }
     }
 }

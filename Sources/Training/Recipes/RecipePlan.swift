@@ -29,7 +29,7 @@ public struct RecipePlan: Sendable {
                 step.settings(seed: seed), model: model, data: files.map { "\(data)/\($0)" },
                 images: step.step == .language ? nil : data, out: folder)
             for (file, limit) in recipe.data.limits ?? [:] { job.limits["\(data)/\(file)"] = limit }
-            if step.step == .router { job.heldOut = (recipe.data.dev ?? []).map { "\(data)/\($0)" } }
+            if step.step == .router || step.step == .encoder { job.heldOut = (recipe.data.dev ?? []).map { "\(data)/\($0)" } }
             job.shape = recipe.experts ?? MixtureShape()
             job.shape.topK = step.topK ?? job.shape.topK
             if step.withoutMeta ?? false { job.shape.hasMeta = false }

@@ -13,14 +13,16 @@ final class ConversationLearner: StageLearner {
     private var epoch: (number: Int, batches: [[Int]])?
     private let source: any TensorSource
     private let config: JSONValue
+    let remoteExperts: RemoteCourse?
 
     /// - Parameters:
     ///   - source: the tensors to begin with; config: what describes them. They differ from the model's folder after upcycling.
     ///   - sequences: examples, with images by number.
     ///   - features: nil for text alone.
+    ///   - fleet: where experts learn; nil for this process. The network was made for it.
     init(
         _ model: LearnableModel, source: any TensorSource, config: JSONValue, network: MultimodalNetwork, settings: StageSettings,
-        sequences: [TrainingSequence], features: FeatureStore?
+        sequences: [TrainingSequence], features: FeatureStore?, fleet: (any ExpertFleet)? = nil
     ) {
         self.model = model
         self.source = source
@@ -29,6 +31,9 @@ final class ConversationLearner: StageLearner {
         self.settings = settings
         self.sequences = sequences
         self.features = features
+        remoteExperts = fleet.map { fleet in
+            RemoteCourse(fleet: fleet, course: ExpertCourse(network.configuration, optimiser: settings.optimiser), source: source)
+        }
         order = BatchOrder(
             lengths: sequences.map { $0.rows(rowsPerImage: model.rowsPerImage) }, batchSize: settings.batch, seed: settings.seed)
         network.recomputes = settings.recomputes
@@ -58,7 +63,10 @@ final class ConversationLearner: StageLearner {
 
     func checkpoint(dtype: DType) throws -> PublishedCheckpoint {
         var checkpoint = try PublishedCheckpoint(of: model.folder)
-        checkpoint.model = try OverlaidTensors(source, network.parameters.filter(\.learns), dtype: dtype)
+        let base: any TensorSource = remoteExperts.map { remote in
+            JoinedTensors([FleetTensors(remote.fleet, remote.course, [.value]) { _, name in name }, source])
+        } ?? source
+        checkpoint.model = try OverlaidTensors(base, network.parameters.filter(\.learns), dtype: dtype)
         checkpoint.config = config
         checkpoint.config["torch_dtype"] = .string(dtype == .bfloat16 ? "bfloat16" : "float32")
         return checkpoint

@@ -9,7 +9,7 @@ public struct StageJob: Sendable {
     public var model: String
     /// Conversation files to learn from.
     public var data: [String]
-    /// Conversation files that are kept apart: what the router is measured on.
+    /// Conversation files that are kept apart: what the router, or the encoder's modality head, is measured on.
     public var heldOut: [String]
     /// Folder that the images' paths start from; nil for text alone.
     public var images: String?

@@ -32,10 +32,16 @@ public protocol TrainingObserver: Sendable {
     func skipped(_ counts: [(kind: String, count: Int)])
     /// Computing begins, with this library and this kernel.
     func computes(with summary: String)
+    /// Experts learn on these trainers from now on.
+    func shared(_ shares: [TrainerShare])
+    /// A trainer is lost: everyone goes back to the checkpoint after this update.
+    func rolledBack(after lost: TrainerLost, to update: Int)
 }
 
 extension TrainingObserver {
     public func computes(with summary: String) {}
+    public func shared(_ shares: [TrainerShare]) {}
+    public func rolledBack(after lost: TrainerLost, to update: Int) {}
 }
 
 /// What one batch gave.
@@ -54,4 +60,18 @@ protocol StageLearner: AnyObject {
     func learn(update: Int, isolation: isolated (any Actor)?) async throws -> BatchOutcome
     /// The model as it is now.
     func checkpoint(dtype: DType) throws -> PublishedCheckpoint
+    /// Experts that learn in other processes; nil when everything is here.
+    var remoteExperts: RemoteCourse? { get }
+}
+
+extension StageLearner {
+    var remoteExperts: RemoteCourse? { nil }
+}
+
+/// Experts that learn in other processes.
+struct RemoteCourse {
+    let fleet: any ExpertFleet
+    let course: ExpertCourse
+    /// The tensors that they begin with.
+    let source: any TensorSource
 }

@@ -9,47 +9,96 @@ struct StageLoop {
     let observer: any TrainingObserver
     let context: TrainingContext
 
+    /// Losses of trainers in a row, without an update that was not made before, after which something else must be wrong.
+    private static let mostLosses = 8
+
+    private var updates: Int { settings.epochs * learner.updatesPerEpoch }
+
     /// - Throws: `TrainingError.notFinite` when loss or gradient are not numbers, `.notSaved` when a checkpoint cannot be written; the last good
     ///   checkpoint stays intact. `CancellationError`, after saving what was learnt.
     func run(isolation: isolated (any Actor)? = #isolation) async throws {
-        let optimiser = AdamW(learner.parameters, settings: settings.optimiser)
-        guard !optimiser.parameters.isEmpty else {
+        let local = AdamW(learner.parameters, settings: settings.optimiser)
+        let remote = learner.remoteExperts
+        guard !local.parameters.isEmpty || remote != nil else {
             throw TrainingError.impossible("nothing learns in \(settings.step.rawValue): the model has none of the parts that this step trains")
         }
-        let updates = settings.epochs * learner.updatesPerEpoch
+        let optimiser = StageOptimiser(local, remote: remote.map { ($0.fleet, $0.course) }, context)
         let rate = LearningRate(peak: settings.rate, steps: updates, warmUp: settings.warmUp)
-        var start = 0
-        if let found = try work.resume(optimiser, settings: settings) {
-            start = found.update
-            observer.resumed(update: start, path: found.path)
-        }
-        var saved = start
-        for update in start..<max(start, updates) {
-            if Task.isCancelled {
-                if settings.checkpointEvery > 0, update > saved { try save(optimiser, update) }
-                throw CancellationError()
-            }
-            let clock = ContinuousClock.now
-            let outcome = try await learner.learn(update: update, isolation: isolation)
-            let norm = optimiser.squaredGradientNorm(context).squareRoot()
-            guard outcome.loss.isFinite else { throw notFinite("the loss", update) }
-            guard norm.isFinite else { throw notFinite("the gradient", update) }
-            let now = rate(update)
-            optimiser.step(rate: now, scale: clippingFactor(norm: norm, limit: settings.clip), context)
-            let time = clock.duration(to: .now).components
-            observer.updated(
-                StepReport(
-                    step: settings.step, update: update + 1, updates: updates, updatesPerEpoch: learner.updatesPerEpoch,
-                    loss: outcome.loss, rate: Double(now), gradientNorm: norm, rows: outcome.rows,
-                    seconds: Double(time.seconds) + Double(time.attoseconds) / 1e18))
-            if settings.checkpointEvery > 0, (update + 1) % settings.checkpointEvery == 0, update + 1 < updates {
-                try save(optimiser, update + 1)
-                saved = update + 1
+        var losses = 0
+        var furthest = 0
+        var next: Int?
+        var saved = 0
+        while true {
+            do {
+                let update: Int
+                if let next { update = next } else {
+                    update = try await begin(optimiser)
+                    saved = update
+                    next = update
+                }
+                if update >= updates { return }
+                if Task.isCancelled {
+                    if settings.checkpointEvery > 0, update > saved { try save(optimiser, update) }
+                    throw CancellationError()
+                }
+                try await make(update, optimiser, rate: rate(update))
+                next = update + 1
+                if update + 1 > furthest { (furthest, losses) = (update + 1, 0) }
+                if settings.checkpointEvery > 0, (update + 1) % settings.checkpointEvery == 0, update + 1 < updates {
+                    try save(optimiser, update + 1)
+                    saved = update + 1
+                }
+            } catch let lost as TrainerLost {
+                losses += 1
+                guard losses < Self.mostLosses else { throw lost }
+                observer.rolledBack(after: lost, to: try work.lastSaved(settings: settings)?.update ?? 0)
+                next = nil
             }
         }
     }
 
-    private func save(_ optimiser: AdamW, _ update: Int) throws {
+    /// Takes everything to the last checkpoint, or to the beginning.
+    ///
+    /// - Returns: the updates that were made until then.
+    private func begin(_ optimiser: StageOptimiser, isolation: isolated (any Actor)? = #isolation) async throws -> Int {
+        let found = try work.lastSaved(settings: settings)
+        if let found {
+            try found.restore(optimiser.local)
+            observer.resumed(update: found.update, path: found.path)
+        }
+        guard let remote = learner.remoteExperts else { return found?.update ?? 0 }
+        let shapes = Dictionary(uniqueKeysWithValues: remote.course.tensors.map { ($0.name, $0.shape) })
+        let shares = try await remote.fleet.begin(
+            remote.course, steps: found?.update ?? 0,
+            state: { name, state in
+                let shape = shapes[name] ?? []
+                if let found { return try found.tensor(state, name, shape: shape) }
+                return state == .value ? try remote.source.tensor(name, shape: shape).float32() : nil
+            }, isolation: isolation)
+        observer.shared(shares)
+        // Where a trainer may be lost, the beginning is a checkpoint, too: what this process holds must go back with the others.
+        if found == nil { try save(optimiser, 0) }
+        return found?.update ?? 0
+    }
+
+    private func make(
+        _ update: Int, _ optimiser: StageOptimiser, rate: Float, isolation: isolated (any Actor)? = #isolation
+    ) async throws {
+        let clock = ContinuousClock.now
+        let outcome = try await learner.learn(update: update, isolation: isolation)
+        let norm = try await optimiser.norm()
+        guard outcome.loss.isFinite else { throw notFinite("the loss", update) }
+        guard norm.isFinite else { throw notFinite("the gradient", update) }
+        try await optimiser.step(rate: rate, scale: clippingFactor(norm: norm, limit: settings.clip))
+        let time = clock.duration(to: .now).components
+        observer.updated(
+            StepReport(
+                step: settings.step, update: update + 1, updates: updates, updatesPerEpoch: learner.updatesPerEpoch,
+                loss: outcome.loss, rate: Double(rate), gradientNorm: norm, rows: outcome.rows,
+                seconds: Double(time.seconds) + Double(time.attoseconds) / 1e18))
+    }
+
+    private func save(_ optimiser: StageOptimiser, _ update: Int) throws {
         let path = try work.save(learner.checkpoint(dtype: .float32), optimiser, update: update, settings: settings)
         observer.saved(update: update, path: path)
     }

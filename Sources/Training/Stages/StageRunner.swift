@@ -16,15 +16,20 @@ public actor StageRunner {
 
     /// What a finished step tells.
     public struct Result: Sendable {
-        /// Router step, with held-out data: how well it does there.
-        public var router: RouterReport?
+        /// Router and encoder steps, with held-out data: how well modalities are told there.
+        public var modalities: RouterReport?
+        /// With trainers: what crossed the network.
+        public var traffic: FleetTraffic?
     }
 
     /// Learns, and writes the model to `job.out`; from then on nothing of the work folder is left.
     ///
     /// - Throws: `DataRefusal`, `TrainingError`, `CheckpointError`, each naming the file; the checkpoints in `OUT.steps` stay, and the
     ///   same job goes on from the last of them.
-    public func run(_ job: StageJob, observer: any TrainingObserver) async throws -> Result {
+    /// - Parameter fleet: makes what experts learn on, instead of in this process; for the experts step alone.
+    public func run(
+        _ job: StageJob, observer: any TrainingObserver, fleet makeFleet: (@Sendable () -> any ExpertFleet)? = nil
+    ) async throws -> Result {
         try job.check()
         try job.checkOutput()
         let model = try LearnableModel(folder: CheckpointFolder(path: job.model))
@@ -39,19 +44,33 @@ public actor StageRunner {
         let learner: any StageLearner
         switch job.settings.step {
         case .encoder:
-            learner = try encoder(job, model, data, context, observer)
-            try await loop(job, learner, work, context, observer)
+            let encoder = try encoder(job, model, data, context, observer)
+            try await loop(job, encoder, work, context, observer)
+            if let (labelled, images) = try heldOutImages(job, model, observer) {
+                result.modalities = encoder.measure(labelled, in: images, domains: job.shape.domains)
+            }
+            learner = encoder
         case .router:
             let (router, heldOut) = try await self.router(job, model, data, context, observer)
             try await loop(job, router, work, context, observer)
-            if let heldOut { result.router = router.measure(heldOut, layers: job.layers(model), domains: job.shape.domains) }
+            if let heldOut { result.modalities = router.measure(heldOut, layers: job.layers(model), domains: job.shape.domains) }
             learner = router
         case .language, .align, .instruct, .experts:
-            learner = try conversation(job, model, data, context, observer)
+            let fleet = job.settings.step == .experts && !job.staysDense ? makeFleet?() : nil
+            learner = try conversation(job, model, data, context, observer, fleet)
             try await loop(job, learner, work, context, observer)
+            result.traffic = await fleet?.traffic(isolation: self)
         }
-        try work.finish(learner.checkpoint(dtype: job.dtype), as: job.out)
-        return result
+        while true {
+            do {
+                try work.finish(learner.checkpoint(dtype: job.dtype), as: job.out)
+                return result
+            } catch let lost as TrainerLost {
+                // The lost trainer's experts are to be had again: by learning since the last checkpoint once more.
+                observer.rolledBack(after: lost, to: try work.lastSaved(settings: job.settings)?.update ?? 0)
+                try await loop(job, learner, work, context, observer)
+            }
+        }
     }
 
     private func loop(
@@ -62,7 +81,8 @@ public actor StageRunner {
     }
 
     private func conversation(
-        _ job: StageJob, _ model: LearnableModel, _ data: StageData, _ context: TrainingContext, _ observer: any TrainingObserver
+        _ job: StageJob, _ model: LearnableModel, _ data: StageData, _ context: TrainingContext, _ observer: any TrainingObserver,
+        _ fleet: (any ExpertFleet)?
     ) throws -> ConversationLearner {
         var (source, config, configuration) = (model.folder.model, model.folder.config, model.configuration)
         if job.settings.step == .experts, configuration.mixture == nil, !job.staysDense {
@@ -71,7 +91,10 @@ public actor StageRunner {
             configuration = try ModelConfiguration(data: Data(config.rendered.utf8), file: "config.json of \(job.out)")
             source = try UpcycledTensors(source, layers: layers, shape: job.shape, router: try gate(job, model))
         }
-        let network = try MultimodalNetwork(source, configuration: configuration, context)
+        guard fleet == nil || configuration.mixture != nil else {
+            throw TrainingError.impossible("\(job.model) has no experts: trainers are for the experts step of a mixture")
+        }
+        let network = try MultimodalNetwork(source, configuration: configuration, trainers: fleet, context)
         let images = job.images.map { ImageStore(model, folder: ImageFolder(path: $0)) }
         let sequences = try data.conversations.enumerated().map { index, conversation in
             observer.prepared("reading images", done: index + 1, total: data.conversations.count)
@@ -80,7 +103,7 @@ public actor StageRunner {
         }
         return ConversationLearner(
             model, source: source, config: config, network: network, settings: job.settings, sequences: sequences,
-            features: try images.map { try features($0, job, model, context) })
+            features: try images.map { try features($0, job, model, context) }, fleet: fleet)
     }
 
     private func encoder(
@@ -110,6 +133,24 @@ public actor StageRunner {
         }
         return try EncoderLearner(
             model, examples: examples, images: images, domains: job.shape.domains.count, settings: job.settings, context)
+    }
+
+    /// Held-out images whose modality is known.
+    private func heldOutImages(
+        _ job: StageJob, _ model: LearnableModel, _ observer: any TrainingObserver
+    ) throws -> (labelled: [(image: Int, domain: Int)], images: ImageStore)? {
+        guard !job.heldOut.isEmpty, let folder = job.images.map({ ImageFolder(path: $0) }) else { return nil }
+        let images = ImageStore(model, folder: folder)
+        var labelled: [(image: Int, domain: Int)] = []
+        for conversation in try StageData(job.heldOut, job: job, model: model, observer: observer).conversations {
+            guard let path = conversation.image, let domain = conversation.modality.flatMap({ job.shape.domains.firstIndex(of: $0) }) else {
+                continue
+            }
+            let known = images.count
+            let image = try images.number(of: path)
+            if image == known { labelled.append((image, domain)) }
+        }
+        return labelled.isEmpty ? nil : (labelled, images)
     }
 
     private func features(

@@ -29,20 +29,23 @@ struct WorkFolder: Sendable {
     /// - Returns: where it lies.
     /// - Throws: `TrainingError.notSaved` that names the file; earlier checkpoints stay.
     func save(
-        _ checkpoint: PublishedCheckpoint, _ optimiser: AdamW, update: Int, settings: StageSettings
+        _ checkpoint: PublishedCheckpoint, _ optimiser: StageOptimiser, update: Int, settings: StageSettings
     ) throws -> String {
         var checkpoint = checkpoint
         var moments: [String: Tensor] = [:]
-        for (parameter, state) in zip(optimiser.parameters, optimiser.moments) {
-            moments["mean.\(parameter.name)"] = try state.mean.tensor(shape: parameter.shape)
-            moments["variance.\(parameter.name)"] = try state.variance.tensor(shape: parameter.shape)
+        for (parameter, state) in zip(optimiser.local.parameters, optimiser.local.moments) {
+            moments[Self.name(.mean, parameter.name)] = try state.mean.tensor(shape: parameter.shape)
+            moments[Self.name(.variance, parameter.name)] = try state.variance.tensor(shape: parameter.shape)
         }
         // What has no place in the published layout: heads, a router.
-        for parameter in optimiser.parameters
+        for parameter in optimiser.local.parameters
         where checkpoint.model.descriptor(parameter.name) == nil && checkpoint.tower.descriptor(parameter.name) == nil {
-            moments["value.\(parameter.name)"] = try parameter.value.tensor(shape: parameter.shape)
+            moments[Self.name(.value, parameter.name)] = try parameter.value.tensor(shape: parameter.shape)
         }
-        checkpoint.tensorFiles[Self.momentsName] = MemoryTensors(moments)
+        let own = MemoryTensors(moments)
+        checkpoint.tensorFiles[Self.momentsName] = optimiser.remote.map { fleet, course in
+            JoinedTensors([own, FleetTensors(fleet, course, [.mean, .variance], naming: Self.name)])
+        } ?? own
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.prettyPrinted, .sortedKeys]
         checkpoint.files[Self.stateName] = [UInt8](try encoder.encode(State(update: update, settings: settings, origin: origin)))
@@ -50,6 +53,8 @@ struct WorkFolder: Sendable {
         do {
             try begin()
             try checkpoint.write(to: folder)
+        } catch let lost as TrainerLost {
+            throw lost
         } catch {
             throw TrainingError.notSaved(reason: "\(error)", checkpoint: last)
         }
@@ -57,11 +62,11 @@ struct WorkFolder: Sendable {
         return folder
     }
 
-    /// Takes parameters and optimiser back to the last checkpoint.
+    /// The last checkpoint.
     ///
-    /// - Returns: the updates that were made until then, and where it lies; nil when there is none.
+    /// - Returns: nil when there is none.
     /// - Throws: `TrainingError.impossible` when it belongs to a run with other settings, model or data; `CheckpointError` when it is damaged.
-    func resume(_ optimiser: AdamW, settings: StageSettings) throws -> (update: Int, path: String)? {
+    func lastSaved(settings: StageSettings) throws -> SavedStage? {
         removeTorn()
         guard let update = updates.last else { return nil }
         let folder = "\(path)/\(Self.name(update))"
@@ -77,22 +82,9 @@ struct WorkFolder: Sendable {
                 "\(path) holds checkpoints of a run with other settings, data or model: name another --out, or remove the folder to begin anew")
         }
         let weights = try CheckpointFolder(path: folder)
-        let tower = try weights.imageTower().source
         let moments = try SafetensorsFile(path: "\(folder)/\(Self.momentsName)")
-        for parameter in optimiser.parameters {
-            let own = "value.\(parameter.name)"
-            if moments.descriptor(own) != nil {
-                try parameter.fill(from: moments, name: own)
-            } else {
-                try parameter.fill(from: weights.model.descriptor(parameter.name) == nil ? tower : weights.model, name: parameter.name)
-            }
-        }
-        for (parameter, state) in zip(optimiser.parameters, optimiser.moments) {
-            try state.mean.fill(from: moments.tensor("mean.\(parameter.name)", shape: parameter.shape))
-            try state.variance.fill(from: moments.tensor("variance.\(parameter.name)", shape: parameter.shape))
-        }
-        optimiser.resume(after: update)
-        return (update, folder)
+        return SavedStage(
+            update: update, path: folder, values: JoinedTensors([weights.model, try weights.imageTower().source]), moments: moments)
     }
 
     /// Makes the folder.
@@ -129,6 +121,8 @@ struct WorkFolder: Sendable {
                 }
                 try checkpoint.write(to: out)
             }
+        } catch let lost as TrainerLost {
+            throw lost
         } catch {
             throw TrainingError.notSaved(reason: "\(error)", checkpoint: last)
         }
@@ -164,23 +158,10 @@ struct WorkFolder: Sendable {
 
     private var names: [String] { (try? FileManager.default.contentsOfDirectory(atPath: path)) ?? [] }
 
+    /// What the file of the optimiser's state calls a tensor.
+    static func name(_ state: LearningState, _ name: String) -> String { "\(state.rawValue).\(name)" }
+
     private static let prefix = "update-"
 
     private static func name(_ update: Int) -> String { prefix + String(format: "%07d", update) }
-}
-
-extension Parameter {
-    /// Takes the values of a stored tensor of the same shape.
-    fileprivate func fill(from source: any TensorSource, name: String) throws { try value.fill(from: source.tensor(name, shape: shape)) }
-}
-
-extension Rows {
-    /// Takes the values of a tensor with as many elements.
-    fileprivate func fill(from tensor: Tensor) throws {
-        let values = try tensor.float32()
-        guard values.elementCount == elementCount else {
-            throw TensorError.mismatch("a tensor of shape \(tensor.shape) cannot fill \(count) rows of \(width)")
-        }
-        values.withUnsafeBytes { UnsafeMutableRawBufferPointer(buffer).copyMemory(from: $0) }
-    }
 }

@@ -8,7 +8,8 @@ struct LearningRun {
     /// File that the log is appended to.
     let log: String
 
-    func run(_ job: StageJob) async throws -> StageRunner.Result {
+    /// - Parameter trainers: where experts learn in their step.
+    func run(_ job: StageJob, trainers: TrainersOptions? = nil) async throws -> StageRunner.Result {
         // Before the log is begun: a refused job leaves nothing.
         try job.check()
         try job.checkOutput()
@@ -24,13 +25,19 @@ struct LearningRun {
                         "threads": .number(Double(job.threads)),
                     ])))
         let start = ContinuousClock.now
-        let result = try await StageRunner().run(job, observer: progress)
+        let result: StageRunner.Result
+        if let trainers, job.settings.step == .experts, !job.staysDense {
+            result = try await trainers.run(threads: job.threads) { try await StageRunner().run(job, observer: progress, fleet: $0) }
+        } else {
+            result = try await StageRunner().run(job, observer: progress)
+        }
         let seconds = start.milliseconds(to: .now) / 1000
         progress.record(.stage(StageRecord(stage: title, event: .end, seconds: seconds)))
-        if let router = result.router {
-            progress.record(.confusion(ConfusionRecord(stage: title, labels: router.domains, counts: router.confusion)))
-            Terminal.note(RouterText.table(router))
+        if let modalities = result.modalities {
+            progress.record(.confusion(ConfusionRecord(stage: title, labels: modalities.domains, counts: modalities.confusion)))
+            Terminal.note(RouterText.table(modalities, of: title))
         }
+        if let traffic = result.traffic { Terminal.note("\(title): \(FleetText.summary(traffic))") }
         Terminal.note("\(title): done in \(String(format: "%.0f", seconds)) s, \(job.out)")
         return result
     }

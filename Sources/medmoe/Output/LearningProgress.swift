@@ -56,6 +56,12 @@ final class LearningProgress: TrainingObserver {
         record(.stage(StageRecord(stage: title, event: .resume, steps: update)))
     }
 
+    func shared(_ shares: [TrainerShare]) { Terminal.note("\(title): experts learn on \(FleetText.shares(shares))") }
+
+    func rolledBack(after lost: TrainerLost, to update: Int) {
+        Terminal.note("\(title): \(lost); everyone goes back to update \(update)")
+    }
+
     func saved(update: Int, path: String) {
         if !isTerminal { Terminal.note("\(title): saved after update \(update), to \(path)") }
     }
@@ -105,11 +111,14 @@ final class LearningProgress: TrainingObserver {
 
 /// The router's figures as a table.
 enum RouterText {
-    static func table(_ report: RouterReport) -> String {
+    static func table(_ report: RouterReport, of title: String) -> String {
         func percent(_ part: Int, _ all: Int) -> String { all > 0 ? String(format: "%.1f %%", 100 * Double(part) / Double(all)) : "-" }
-        var text = "router on held-out data: \(percent(report.correctImages, report.images)) of \(report.images) images, "
-            + "\(percent(report.correct, report.examples)) of \(report.examples) questions; by layer "
-            + zip(report.layers, report.correctByLayer).map { "\($0): \(percent($1, report.examples))" }.joined(separator: ", ") + "\n"
+        var text = "\(title) on held-out data: \(percent(report.correctImages, report.images)) of \(report.images) images"
+        if !report.layers.isEmpty {
+            text += ", \(percent(report.correct, report.examples)) of \(report.examples) questions; by layer "
+                + zip(report.layers, report.correctByLayer).map { "\($0): \(percent($1, report.examples))" }.joined(separator: ", ")
+        }
+        text += "\n"
         let width = max(12, (report.domains.map(\.count).max() ?? 0) + 2)
         func cell(_ text: String) -> String { String(repeating: " ", count: max(0, width - text.count)) + text }
         text += cell("is \\ taken for") + report.domains.map(cell).joined() + "\n"

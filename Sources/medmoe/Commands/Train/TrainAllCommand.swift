@@ -26,6 +26,7 @@ struct TrainAllCommand: AsyncParsableCommand {
     @Flag(help: "Run the recipe's ablations, too, and print them beside the result.") var ablations = false
     @Flag(name: .customLong("skip-bad"), help: "Leave bad entries out and count them.") var skipBad = false
     @OptionGroup var compute: TrainThreads
+    @OptionGroup var trainers: TrainersOptions
     @Option(help: "What the finished models are stored as: f32 or bf16. Steps between always keep f32.") var dtype: TrainOptions.StoredType = .f32
 
     func run() async throws {
@@ -53,7 +54,7 @@ struct TrainAllCommand: AsyncParsableCommand {
             } else {
                 try FileManager.default.createDirectory(
                     atPath: URL(filePath: job.out).deletingLastPathComponent().path, withIntermediateDirectories: true)
-                _ = try await LearningRun(title: item.title, log: log).run(job)
+                _ = try await LearningRun(title: item.title, log: log).run(job, trainers: trainers)
             }
             if item.evaluates { results.append((item.title, try await report(of: item, recipe, log))) }
         }

@@ -1,0 +1,36 @@
+import ArgumentParser
+
+/// `medmoe train experts`
+struct TrainExpertsCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "experts", abstract: "Step 3: FFNs become mixture layers; domain experts and meta experts learn.")
+
+    @OptionGroup var options: TrainOptions
+    @OptionGroup var images: TrainImagesOption
+    @OptionGroup var mixture: MixtureOptions
+
+    @Option(help: ArgumentHelp("Pre-trained router, if it is not in the model's folder.", valueName: "file")) var router: String?
+    @Flag(name: .customLong("without-router"), help: "Begin with random gates instead of a pre-trained router.") var withoutRouter = false
+    @Flag(name: .customLong("without-meta"), help: "No meta expert.") var withoutMeta = false
+    @Flag(help: "Keep the dense FFNs: the control without experts.") var dense = false
+    @Option(name: .customLong("top-k"), help: "Experts per token: 1 or 2.") var topK = 1
+    @Flag(name: .customLong("freeze-projector"), help: "Leave the projector as it is, as the paper says; the public code trains it.")
+    var freezeProjector = false
+    @OptionGroup var trainers: TrainersOptions
+
+    func validate() throws {
+        guard (1...2).contains(topK) else { throw ValidationError("--top-k is \(topK); expected 1 or 2") }
+    }
+
+    func run() async throws {
+        var job = options.job(.experts, images: images.images)
+        try mixture.apply(to: &job)
+        job.shape.topK = topK
+        job.shape.hasMeta = !withoutMeta
+        job.router = router
+        job.withoutRouter = withoutRouter
+        job.staysDense = dense
+        job.settings.freezesProjector = freezeProjector
+        try await learn(job, options, trainers)
+    }
+}
