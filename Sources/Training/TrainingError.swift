@@ -6,6 +6,8 @@ public enum TrainingError: Error, Sendable, CustomStringConvertible {
     case notFinite(what: String, stage: String, step: Int, checkpoint: String?)
     /// A checkpoint or the finished model cannot be written, as when the disk is full. `checkpoint` is the last one before; nil when there is none.
     case notSaved(reason: String, checkpoint: String?)
+    /// Experts cannot go on learning on trainers. `checkpoint` is the last one; nil when there is none.
+    case trainers(reason: String, checkpoint: String?)
     /// A promise between parts of the program was broken.
     case internalState(String)
 
@@ -19,6 +21,9 @@ public enum TrainingError: Error, Sendable, CustomStringConvertible {
         case .notSaved(let reason, let checkpoint?):
             "\(reason); the checkpoint \(checkpoint) is intact: make room, then the same command goes on from it"
         case .notSaved(let reason, nil): "\(reason); there is no checkpoint yet: make room, then begin again"
+        case .trainers(let reason, let checkpoint?):
+            "\(reason); the checkpoint \(checkpoint) is intact: with trainers that stay, the same command goes on from it"
+        case .trainers(let reason, nil): "\(reason); there is no checkpoint yet: with trainers that stay, begin again"
         case .internalState(let text): "this should not happen: \(text)"
         }
     }

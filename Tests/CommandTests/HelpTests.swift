@@ -28,7 +28,7 @@ extension Commands {
             ("bench train", ["--model", "--batch", "--tokens", "--repeat", "--json", "of GEMM", "median"]),
             ("train experts", ["--workers", "--listen", "--replacement-timeout", "--key", "--top-k", "--dense"]),
             ("train encoder", ["--held-out", "--domains"]),
-            ("trainer", ["--connect", "--name", "--threads", "no model and no disk", "medmoe trainer --connect"]),
+            ("trainer", ["--connect", "--name", "--threads", "--memory", "no model and no disk", "medmoe trainer --connect"]),
             ("tokenizer train", ["--data", "--text", "--skip-bad", "--vocabulary", "--out", "tokenizer.json", "257"]),
             ("plot", ["--out", "medmoe train", "JSON lines", "medmoe plot --out"]),
             ("trace", ["--prompt", "--out", "--json", "safetensors", "<image>"]),

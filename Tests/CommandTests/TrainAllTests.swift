@@ -69,6 +69,9 @@ extension Commands {
             for part in ["encoder: is there already", "align: is there already", "instruct: goes on after update 20", "router on held-out data"] {
                 #expect(outcome.errors.contains(part), "\"\(part)\" is not in \(outcome)")
             }
+            let records = try String(contentsOfFile: log, encoding: .utf8).split(separator: "\n").filter { $0.contains(#""kind":"confusion""#) }
+            // How well modalities of held-out images are told.
+            #expect(["encoder", "router"].allSatisfy { stage in records.contains { $0.contains(#""stage":"\#(stage)""#) } }, "\(records)")
             #expect(outcome.output.contains("experts") && outcome.output.contains("control"), "\(outcome)")
             for folder in Self.folders { #expect(ground.exists("out/\(folder)/config.json"), "\(folder)") }
             #expect(ground.exists("out/5-router/router.safetensors") && ground.exists("out/1-encoder/text_tower.safetensors"))

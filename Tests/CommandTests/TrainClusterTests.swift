@@ -63,12 +63,41 @@ extension Commands {
             }
         }
 
-        @Test("trainers that do not come, and options that make no sense, are refused with what to do")
+        @Test("local trainers outlive a SIGTERM that all processes get: what was learnt is saved, and goes on")
+        func terminationOfAllSaves() async throws {
+            let arguments = experts(out: "asked", ["--workers", "2"])
+            let running = try ground.program.start(arguments)
+            let log = ground.path("asked.log.jsonl")
+            try await eventually(within: .seconds(60), "ten updates") {
+                (try? ground.losses(log, stage: "experts").count >= 10) ?? false
+            }
+            let trainers = children(of: running.processID)
+            #expect(trainers.count == 2)
+            for trainer in trainers { kill(trainer, SIGTERM) }
+            running.signal(SIGTERM)
+            let outcome = try await running.outcome(within: .seconds(30))
+            #expect(outcome.end == .exited(143) && outcome.errors.contains("saved after update"), "\(outcome)")
+            #expect(try await ground.program.succeed(arguments).errors.contains("goes on after update"))
+        }
+
+        private func children(of process: Int32) -> [Int32] {
+            let threads = (try? FileManager.default.contentsOfDirectory(atPath: "/proc/\(process)/task")) ?? []
+            return threads.flatMap { thread in
+                let text = try? String(contentsOfFile: "/proc/\(process)/task/\(thread)/children", encoding: .utf8)
+                return text?.split(separator: " ").compactMap { Int32($0) } ?? []
+            }
+        }
+
+        @Test("options that make no sense are refused with what to do")
         func whatCannotBeIsRefused() async throws {
             let refused = try await ground.program.run(experts(out: "none", ["--workers", "0"]))
             #expect(refused.errors.contains("--workers is 0; expected 1 to 1024"), "\(refused)")
             let alone = try await ground.program.run(experts(out: "none", ["--listen", "ipc:///tmp/x"]))
             #expect(alone.errors.contains("say how many with --workers"), "\(alone)")
+            let lone = try await ground.program.run(experts(out: "none", ["--workers", "2", "--replacement-timeout", "3"]))
+            #expect(lone.errors.contains("say where they dial in with --listen"), "\(lone)")
+            let dense = try await ground.program.run(experts(out: "none", ["--workers", "2", "--dense"]))
+            #expect(dense.errors.contains("--dense has no experts"), "\(dense)")
             let plain = try await ground.program.run(experts(out: "none", ["--workers", "1", "--listen", "tcp://192.0.2.1:7080"]))
             #expect(plain.errors.contains("--key"), "\(plain)")
         }

@@ -98,9 +98,10 @@ struct FleetLearningTests {
     func lossyLinksChangeNothing() async throws {
         _ = try await StageRunner().run(job(out: "alone") { $0.settings.epochs = 4 }, observer: UpdateRecord())
         let fleet = try await TestFleet(2, isLossy: true)
-        let result = try await StageRunner().run(job(out: "together") { $0.settings.epochs = 4 }, observer: UpdateRecord(), fleet: fleet.make)
+        _ = try await StageRunner().run(job(out: "together") { $0.settings.epochs = 4 }, observer: UpdateRecord(), fleet: fleet.make)
         #expect(differences("alone", "together") == [])
-        #expect(result.traffic != nil)
+        let repeats = await fleet.repeats
+        #expect(repeats.there.messages > 0 && repeats.back.messages > 0, "\(repeats)")
         await fleet.stop()
     }
 
@@ -125,10 +126,30 @@ struct FleetLearningTests {
     @Test("experts that do not fit a trainer's memory are refused with what to do")
     func memoryIsNamed() async throws {
         let fleet = try await TestFleet(2, memoryLimit: 1000)
-        let error = await #expect(throws: TrainerFailure.self) {
+        let error = await #expect(throws: TrainingError.self) {
             _ = try await StageRunner().run(job(out: "together"), observer: UpdateRecord(), fleet: fleet.make)
         }
         #expect(error?.description.contains("start more trainers, or larger ones") == true, "\(String(describing: error))")
+        await fleet.stop()
+        // Room for the experts and their optimiser, not for rows.
+        let narrow = try await TestFleet(2, memoryLimit: 75_000)
+        let other = await #expect(throws: TrainingError.self) {
+            _ = try await StageRunner().run(job(out: "together"), observer: UpdateRecord(), fleet: narrow.make)
+        }
+        #expect(other?.description.contains("a smaller --micro-batch") == true, "\(String(describing: other))")
+        await narrow.stop()
+    }
+
+    @Test("too few trainers are named with how to start more")
+    func tooFewTrainersAreNamed() async throws {
+        let fleet = try await TestFleet(1, sharing: 2, atStart: .milliseconds(300))
+        let error = await #expect(throws: TrainingError.self) {
+            _ = try await StageRunner().run(job(out: "together"), observer: UpdateRecord(), fleet: fleet.make)
+        }
+        for part in ["1 of 2 trainers", "medmoe trainer --connect"] {
+            #expect(error?.description.contains(part) == true, "\(String(describing: error))")
+        }
+        #expect(!FileManager.default.fileExists(atPath: folder.path + "/together"))
         await fleet.stop()
     }
 }
@@ -143,13 +164,13 @@ final class TestFleet: Sendable {
     /// - Parameters:
     ///   - sharing: how many of them share the experts; the others are spare. Nil for all.
     ///   - isLossy: every seventh message of a trainer or to it gets lost, every fifth comes twice.
-    init(_ count: Int, sharing: Int? = nil, isLossy: Bool = false, memoryLimit: Int? = nil) async throws {
+    init(_ count: Int, sharing: Int? = nil, isLossy: Bool = false, memoryLimit: Int? = nil, atStart: Duration = .seconds(20)) async throws {
         var logger = Logger(label: "fleet")
         logger.logLevel = .critical
         place = try PrivateFolder.standard().makeTemporary(prefix: "fleet")
         port = try await TrainerPort.start(
             TrainerPort.Configuration(listen: [try place.endpoint("trainers")], beat: .milliseconds(100)), logger: logger)
-        patience = RemoteExperts.Patience(trainers: sharing ?? count, atStart: .seconds(20), afterLoss: .milliseconds(500))
+        patience = RemoteExperts.Patience(trainers: sharing ?? count, atStart: atStart, afterLoss: .milliseconds(500))
         var trainers: [TrainerEndpoint] = []
         for number in 0..<count {
             var configuration = TrainerEndpoint.Configuration(name: "trainer-\(number)", coordinator: port.listening[0], beat: .milliseconds(100))
@@ -161,6 +182,9 @@ final class TestFleet: Sendable {
         }
         self.trainers = trainers
     }
+
+    /// What had to be sent again.
+    var repeats: TrainerTraffic.Exchange { get async { await port.traffic().repeats } }
 
     var make: @Sendable () -> any ExpertFleet { { [port, patience] in RemoteExperts(port, patience) } }
 

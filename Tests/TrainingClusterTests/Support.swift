@@ -70,10 +70,14 @@ func tag(of call: TrainerCall) -> UInt64 {
 final class FakeBank: TrainerComputing {
     /// What tests see.
     final class Record: Sendable {
-        private let state = Mutex<(tags: [UInt64], threads: Set<UInt>)>(([], []))
+        private let state = Mutex<(tags: [UInt64], threads: Set<UInt>, forgotten: [Int])>(([], [], []))
 
         var tags: [UInt64] { state.withLock { $0.tags } }
         var threads: Int { state.withLock { $0.threads.count } }
+        /// After how many calls something was to be forgotten.
+        var forgotten: [Int] { state.withLock { $0.forgotten } }
+
+        func forget() { state.withLock { $0.forgotten.append($0.tags.count) } }
 
         func add(_ tag: UInt64) {
             let thread = UInt(bitPattern: ObjectIdentifier(Thread.current).hashValue)
@@ -108,6 +112,11 @@ final class FakeBank: TrainerComputing {
         case .backward, .norm: break
         }
         return result
+    }
+
+    func forget() {
+        loaded = nil
+        record.forget()
     }
 }
 

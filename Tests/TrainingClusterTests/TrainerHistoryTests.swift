@@ -160,7 +160,7 @@ private struct History {
             case .compute(let session, let number, let call): compute(peer, session, number, call)
             case .left: end(peer)
             case .rejected(let rejection): problems.append("rejected: \(rejection.reason)")
-            case .reopen, .note: break
+            case .reopen, .forget, .note: break
             }
         }
     }

@@ -45,6 +45,7 @@ private struct Bench {
         switch directive {
         case .reopen: "reopen"
         case .compute(let session, let number, _): "compute \(session).\(number)"
+        case .forget: "forget"
         case .rejected: "rejected"
         case .left: "left"
         case .note: "note"
@@ -174,17 +175,44 @@ private struct Bench {
     @Test func aGoodbyeEndsTheSessionButNotTheTrainer() {
         var bench = Bench()
         _ = bench.call(1)
-        #expect(bench.handle(.message(.goodbye(reason: "done"))) == ["note"])
+        #expect(bench.handle(.message(.goodbye(reason: "done"))) == ["note", "forget"])
         #expect(bench.machine.session == nil)
         #expect(bench.computed(1).isEmpty)
+        #expect(bench.handle(.message(.goodbye(reason: "done"))).isEmpty, "between two connections")
+        #expect(bench.wait(.seconds(1)) == ["reopen", "hello"])
+        #expect(bench.handle(.message(.goodbye(reason: "done"))) == ["note"], "nothing is held")
         #expect(bench.wait(.seconds(1)) == ["reopen", "hello"])
         #expect(bench.call(1, of: 8) == ["compute 8.1"])
+    }
+
+    @Test func whatIsHeldOutlastsSilenceAndAnotherSessionsOpenTakesCareOfItself() {
+        var bench = Bench()
+        _ = bench.call(1)
+        _ = bench.computed(1)
+        #expect(!bench.wait(.seconds(60)).contains("forget"))
+        #expect(bench.call(2) == ["compute 7.2"])
+        #expect(bench.call(1, of: 8).isEmpty)
+        #expect(bench.computed(2) == ["compute 8.1"])
+    }
+
+    @Test func aCoordinatorWithTooManyTrainersIsAskedAgainLaterAndLater() {
+        var bench = Bench()
+        let full = TrainerMachine.Event.message(.rejected(Rejection(code: .overloaded, reason: "full")))
+        for pause in [1, 2, 4, 8, 16, 32, 32] {
+            #expect(bench.handle(full) == ["note"])
+            #expect(bench.wait(.seconds(pause) - .milliseconds(1)).isEmpty)
+            #expect(bench.wait(.milliseconds(1)) == ["reopen", "hello"])
+        }
+        // There was room.
+        _ = bench.handle(.message(.beat))
+        _ = bench.handle(full)
+        #expect(bench.wait(.seconds(1)) == ["reopen", "hello"])
     }
 
     @Test func aCallThatCannotBeReadIsNotWaitedForInVain() {
         var bench = Bench()
         _ = bench.call(1)
-        #expect(bench.handle(.malformed(.foreign("noise"))) == ["note", "goodbye"])
+        #expect(bench.handle(.malformed(.foreign("noise"))) == ["note", "goodbye", "forget"])
         #expect(bench.machine.session == nil)
         #expect(bench.wait(.seconds(1)).suffix(2) == ["reopen", "hello"])
     }

@@ -82,6 +82,10 @@ import Training
         let error = await #expect(throws: TrainerPortError.self) { try await test.port.trainers(atLeast: 2, until: .now + .milliseconds(30)) }
         #expect(error == .tooFew(present: 0, wanted: 2, at: test.port.listening.map(\.description)))
         #expect(error?.description.contains("medmoe trainer --connect ipc://") == true)
+        for (wildcard, dialled) in [("0.0.0.0", "HOST"), ("[::]", "HOST"), ("*", "HOST"), ("10.0.0.7", "10.0.0.7"), ("[::1]", "[::1]")] {
+            let error = TrainerPortError.tooFew(present: 0, wanted: 1, at: ["tcp://\(wildcard):7080"])
+            #expect(error.description.contains("are at tcp://\(wildcard):7080: ") && error.description.contains("--connect tcp://\(dialled):7080`"))
+        }
         let waiting = Task { try await test.port.trainers(atLeast: 1, until: .now + .seconds(60)) }
         waiting.cancel()
         await #expect(throws: CancellationError.self) { try await waiting.value }
@@ -245,21 +249,24 @@ import Training
     @Test func trainersOutliveTheirCoordinator() async throws {
         let test = try await TestPort.start()
         let gate = ThreadGate()
-        let trainer = try await test.trainer("a") { call in if case .norm(step: 1) = call { gate.wait() } }
+        let record = FakeBank.Record()
+        let trainer = try await test.trainer("a", record) { call in if case .norm(step: 1) = call { gate.wait() } }
         let before = try await test.trainers(1)
         try await test.begin(with: before)
         let answer = test.port.call(.norm(step: 1), of: before[0])
-        try await eventually("it computes") { gate.arrived == 1 }
+        try await eventually("it computes") { gate.arrived == 1 && trainer.isComputing }
         await test.port.stop()
         await #expect(throws: CancellationError.self) { try await answer.result() }
         await #expect(throws: CancellationError.self) { try await test.port.call(.norm(step: 2), of: before[0]).result() }
         gate.open()
+        try await eventually("what the session held is forgotten, after the call that was carried out") { record.forgotten == [2] }
         let next = TestPort(
             port: try await TrainerPort.start(.init(listen: test.port.listening, beat: .milliseconds(200)), logger: quiet), folder: test.folder)
         let after = try await next.trainers(1)
         #expect(after == before)
         try await next.begin(with: after)
         #expect(try await next.port.call(.norm(step: 3), of: after[0]).result().sums == [3])
+        try await eventually("nothing is left to do") { !trainer.isComputing }
         await trainer.stop()
         await next.stop()
     }

@@ -225,6 +225,51 @@ private struct Bench {
         #expect(bench.call(opening(), of: bench.b) == ["call b 8.1 0"])
     }
 
+    @Test(arguments: ["read", "forward", "backward", "backward without input"])
+    func whoSendsALargeAnswerMayBeSilentForAsLongAsItTakes(what: String) throws {
+        // The largest tensor has 4 × 8 numbers.
+        var bench = Bench { $0.slowestLink = 2000 }
+        let pass = ExpertPass(
+            step: 1, layer: 1, segments: [.init(expert: 0, rows: 250)], rows: try tensor([250, 4]) { _ in 0 })
+        let (call, milliseconds): (TrainerCall, Int) =
+            switch what {
+            case "read": (.read(ExpertState(somePlace, tensor: 0, kind: .value)), 64)
+            case "forward": (.forward(pass), 2000)
+            case "backward": (.backward(pass, needsInput: true), 2500)
+            default: (.backward(pass, needsInput: false), 500)
+            }
+        // The largest counts, not their sum: whatever arrives whole is a sign of life.
+        for call in [call, call, .norm(step: 1)] { _ = bench.call(call, of: bench.a) }
+        let longest = Duration.seconds(3) + .milliseconds(milliseconds)
+        #expect(!bench.wait(longest - .milliseconds(1), hearing: [bench.b]).contains("note"))
+        var answered = bench
+        _ = (answered.answer(2, from: answered.a), answered.answer(3, from: answered.a))
+        #expect(bench.wait(.milliseconds(2), hearing: [bench.b]).contains("lost 3 a"))
+        #expect(!answered.wait(.milliseconds(2999), hearing: [answered.b]).contains("note"), "a norm is left")
+        #expect(answered.wait(.milliseconds(1), hearing: [answered.b]).contains("lost 5 a"))
+    }
+
+    @Test func anAnswerOfASessionThatIsOverDelaysBeatsOfTheNextOneToo() throws {
+        var bench = Bench { $0.slowestLink = 100 }
+        _ = bench.call(try passing(1, rows: 50, width: 4) { _ in 0 }, of: bench.a)
+        _ = bench.hear(bench.b, .goodbye(reason: ""))
+        _ = bench.handle(.begin(session: 8, [bench.a]))
+        _ = bench.call(opening(), of: bench.a)
+        #expect(!bench.wait(.seconds(10)).contains("note"), "3 s, and 8 s for 800 bytes")
+        var (silent, quick) = (bench, bench)
+        #expect(silent.wait(.milliseconds(1100)).contains("note"))
+        #expect(bench.beat(0, 0, 0, from: bench.a) == ["again a 8.1 0"], "said before that answer")
+        #expect(!bench.wait(.seconds(10)).contains("note"))
+        // Nothing overtakes: what was on its way has come.
+        _ = quick.answer(1, of: 8, from: quick.a)
+        #expect(!quick.wait(.milliseconds(2900)).contains("note"))
+        #expect(quick.wait(.milliseconds(100)).contains("note"))
+        // Nor does it come on another connection.
+        _ = bench.hear(bench.a, .hello(TrainerHello(incarnation: bench.a.incarnation, name: "a")))
+        #expect(!bench.wait(.milliseconds(2900)).contains("note"))
+        #expect(bench.wait(.milliseconds(100)).contains("note"))
+    }
+
     @Test func aSessionDoesNotBeginWithWhoIsGone() {
         var bench = Bench(session: false)
         _ = bench.hear(bench.a, .goodbye(reason: ""))

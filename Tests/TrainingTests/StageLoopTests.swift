@@ -163,6 +163,7 @@ final class ScriptedLearner: StageLearner {
 
     let parameters = [Parameter(name: "fc1.weight", shape: [1, 2], value: Rows(count: 1, width: 2))]
     let updatesPerEpoch = 10
+    var remoteExperts: RemoteCourse?
     private let model: String
     private let killedAt, notFiniteAt: Int?
     private let isLoss: Bool

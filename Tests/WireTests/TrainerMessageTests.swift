@@ -7,7 +7,7 @@ import Testing
     static let opened = OpenedExperts(
         network: .twoLayers, hidden: 2560, inner: 1 << 18,
         experts: [.init(layer: 0, expert: 4095), .init(layer: 2, expert: 0), .init(layer: 2, expert: 3), .init(layer: 4095, expert: 1)],
-        beta1: 0.9, beta2: 0.999, epsilon: 1e-8, decay: 0.01, steps: .max)
+        beta1: 0.9, beta2: 0.999, epsilon: 1e-8, decay: 0.01, steps: 1 << 40)
 
     private func arrived(_ call: TrainerCall) throws -> TrainerCall {
         let sent = NumberedCall(session: .max, number: 1 << 40, acknowledged: (1 << 40) - 1, call: call)

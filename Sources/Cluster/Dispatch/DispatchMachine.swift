@@ -18,12 +18,6 @@ public struct AssignmentID: Sendable, Hashable {
     public init(_ value: UInt64) { self.value = value }
 }
 
-/// What a state machine wants written to the log.
-public enum Note: Sendable, Hashable {
-    case info(String)
-    case warning(String)
-}
-
 /// The coordinator's side of the worker protocol: who holds what, which tile is where, what is still owed.
 ///
 /// Events in, directives out; no socket and no clock. Whoever carries out a `send` that fails reports it as

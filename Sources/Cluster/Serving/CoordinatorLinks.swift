@@ -19,8 +19,8 @@ final class CoordinatorLinks {
     let clients: ListeningPort?
     private let authenticator: Authenticator?
     private let logger: Logger
-    private var garbage = GarbageLog()
-    private var refusals = RefusalLog()
+    private var garbage = RareLog<KeyRole>()
+    private var refusals = RareLog<LinkRefusal>()
     /// What workers were sent and what they sent.
     private(set) var traffic = WorkerTraffic()
 
@@ -111,12 +111,12 @@ final class CoordinatorLinks {
     }
 
     private func malformed(_ error: WireError, from peer: PeerIdentity, _ role: KeyRole) -> Arrival {
-        if let text = garbage.entry(for: error, from: peer, on: "the \(role) port") { logger.warning("\(text)") }
+        if let count = garbage.entry(role) { logger.warning("unreadable message on the \(role) port from \(peer) (\(count) so far): \(error)") }
         return .malformed(role, peer, error)
     }
 
     private func refuse(_ reason: LinkRefusal, _ role: KeyRole, _ who: String) {
-        if let count = refusals.entry(reason, now: .now) {
+        if let count = refusals.entry(reason) {
             logger.warning("refused \(who) at the \(role) port: \(reason) (\(count) of this kind so far)")
         }
     }
@@ -126,7 +126,7 @@ final class CoordinatorLinks {
         case .read: logger.notice("\(notice)")
         case .failed: logger.error("\(notice)")
         case .denied(let role, _):
-            if let count = refusals.entry(.unauthorized, now: .now) {
+            if let count = refusals.entry(.unauthorized) {
                 logger.warning("refused at the \(role?.rawValue ?? "unknown") port: \(notice) (\(count) of this kind so far)")
             }
         }

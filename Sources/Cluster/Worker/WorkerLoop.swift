@@ -37,7 +37,7 @@ final class WorkerLoop: SocketLoopBody {
     private let logger: Logger
     private let identity: PeerIdentity
     private var links: [DialledLink?]
-    private var complaints: [ComplaintLog]
+    private var complaints: [RepeatedComplaint]
 
     init(
         _ machine: WorkerMachine, _ factory: SocketFactory, _ configuration: WorkerEndpoint.Configuration,
@@ -51,7 +51,7 @@ final class WorkerLoop: SocketLoopBody {
         self.logger = logger
         identity = .worker(machine.configuration.hello.incarnation)
         links = Array(repeating: nil, count: configuration.coordinators.count)
-        complaints = Array(repeating: ComplaintLog(), count: configuration.coordinators.count)
+        complaints = Array(repeating: RepeatedComplaint(), count: configuration.coordinators.count)
         if let warning = configuration.security.warning(about: configuration.coordinators) { logger.warning("\(warning)") }
         handle(.start)
     }

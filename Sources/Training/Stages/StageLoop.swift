@@ -1,3 +1,4 @@
+import Checkpoints
 import Foundation
 import Tensors
 
@@ -9,14 +10,26 @@ struct StageLoop {
     let observer: any TrainingObserver
     let context: TrainingContext
 
-    /// Losses of trainers in a row, without an update that was not made before, after which something else must be wrong.
-    private static let mostLosses = 8
+    /// Trainers that are lost in a row, without an update that was not made before, after which something else must be wrong.
+    static let mostLostTrainers = 8
 
     private var updates: Int { settings.epochs * learner.updatesPerEpoch }
 
     /// - Throws: `TrainingError.notFinite` when loss or gradient are not numbers, `.notSaved` when a checkpoint cannot be written; the last good
-    ///   checkpoint stays intact. `CancellationError`, after saving what was learnt.
+    ///   checkpoint stays intact. `.trainers` when experts cannot go on learning elsewhere. `CancellationError`, after saving what was learnt.
     func run(isolation: isolated (any Actor)? = #isolation) async throws {
+        do {
+            try await learn()
+        } catch let error where learner.remoteExperts != nil {
+            switch error {
+            case is TrainingError, is CheckpointError, is CancellationError: throw error
+            // Whatever else a fleet has to say.
+            default: throw TrainingError.trainers(reason: "\(error)", checkpoint: work.last)
+            }
+        }
+    }
+
+    private func learn(isolation: isolated (any Actor)? = #isolation) async throws {
         let local = AdamW(learner.parameters, settings: settings.optimiser)
         let remote = learner.remoteExperts
         guard !local.parameters.isEmpty || remote != nil else {
@@ -24,7 +37,7 @@ struct StageLoop {
         }
         let optimiser = StageOptimiser(local, remote: remote.map { ($0.fleet, $0.course) }, context)
         let rate = LearningRate(peak: settings.rate, steps: updates, warmUp: settings.warmUp)
-        var losses = 0
+        var lostTrainers = 0
         var furthest = 0
         var next: Int?
         var saved = 0
@@ -32,7 +45,7 @@ struct StageLoop {
             do {
                 let update: Int
                 if let next { update = next } else {
-                    update = try await begin(optimiser)
+                    update = try await begin(optimiser, isAnew: furthest > 0)
                     saved = update
                     next = update
                 }
@@ -43,14 +56,14 @@ struct StageLoop {
                 }
                 try await make(update, optimiser, rate: rate(update))
                 next = update + 1
-                if update + 1 > furthest { (furthest, losses) = (update + 1, 0) }
+                if update + 1 > furthest { (furthest, lostTrainers) = (update + 1, 0) }
                 if settings.checkpointEvery > 0, (update + 1) % settings.checkpointEvery == 0, update + 1 < updates {
                     try save(optimiser, update + 1)
                     saved = update + 1
                 }
             } catch let lost as TrainerLost {
-                losses += 1
-                guard losses < Self.mostLosses else { throw lost }
+                lostTrainers += 1
+                guard lostTrainers < Self.mostLostTrainers else { throw lost }
                 observer.rolledBack(after: lost, to: try work.lastSaved(settings: settings)?.update ?? 0)
                 next = nil
             }
@@ -59,9 +72,15 @@ struct StageLoop {
 
     /// Takes everything to the last checkpoint, or to the beginning.
     ///
+    /// - Parameter isAnew: whether updates were made already, which only a checkpoint can undo.
     /// - Returns: the updates that were made until then.
-    private func begin(_ optimiser: StageOptimiser, isolation: isolated (any Actor)? = #isolation) async throws -> Int {
+    private func begin(
+        _ optimiser: StageOptimiser, isAnew: Bool, isolation: isolated (any Actor)? = #isolation
+    ) async throws -> Int {
         let found = try work.lastSaved(settings: settings)
+        if isAnew, found == nil {
+            throw TrainingError.impossible("a trainer was lost, and the checkpoints in \(work.path) are gone, too: begin again, with another --out")
+        }
         if let found {
             try found.restore(optimiser.local)
             observer.resumed(update: found.update, path: found.path)

@@ -59,13 +59,18 @@ public actor StageRunner {
             let fleet = job.settings.step == .experts && !job.staysDense ? makeFleet?() : nil
             learner = try conversation(job, model, data, context, observer, fleet)
             try await loop(job, learner, work, context, observer)
-            result.traffic = await fleet?.traffic(isolation: self)
         }
+        var lostTrainers = 0
         while true {
             do {
                 try work.finish(learner.checkpoint(dtype: job.dtype), as: job.out)
+                result.traffic = await learner.remoteExperts?.fleet.traffic(isolation: self)
                 return result
             } catch let lost as TrainerLost {
+                lostTrainers += 1
+                guard lostTrainers < StageLoop.mostLostTrainers else {
+                    throw TrainingError.trainers(reason: "\(lost)", checkpoint: work.last)
+                }
                 // The lost trainer's experts are to be had again: by learning since the last checkpoint once more.
                 observer.rolledBack(after: lost, to: try work.lastSaved(settings: job.settings)?.update ?? 0)
                 try await loop(job, learner, work, context, observer)

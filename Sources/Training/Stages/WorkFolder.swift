@@ -67,6 +67,13 @@ struct WorkFolder: Sendable {
     /// - Returns: nil when there is none.
     /// - Throws: `TrainingError.impossible` when it belongs to a run with other settings, model or data; `CheckpointError` when it is damaged.
     func lastSaved(settings: StageSettings) throws -> SavedStage? {
+        guard FileManager.default.fileExists(atPath: path) else { return nil }
+        do {
+            // A folder that cannot be listed is not an empty one.
+            _ = try FileManager.default.contentsOfDirectory(atPath: path)
+        } catch {
+            throw CheckpointError.system(file: path, operation: "listing the checkpoints", reason: error.localizedDescription)
+        }
         removeTorn()
         guard let update = updates.last else { return nil }
         let folder = "\(path)/\(Self.name(update))"

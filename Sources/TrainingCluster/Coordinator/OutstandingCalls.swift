@@ -37,6 +37,8 @@ struct OutstandingCalls {
     /// Bytes of numbers in them.
     private(set) var sentBytes = 0
     private(set) var next: UInt64 = 1
+    /// Bytes of the largest tensor that can be read in this session.
+    private var largestTensor = 0
     /// The last call that the trainer is known to have, and since when.
     private(set) var accepted: (number: UInt64, since: Moment?) = (0, nil)
 
@@ -47,9 +49,13 @@ struct OutstandingCalls {
 
     /// The number is the next one.
     mutating func append(_ id: CallID, _ call: TrainerCall) {
+        if case .open(let opened) = call { largestTensor = opened.largestTensorBytes }
         calls.append(OutstandingCall(id: id, number: next, call: call))
         next += 1
     }
+
+    /// Bytes of numbers that the largest of the answers under way may have.
+    var largestAnswer: Int { sent.lazy.map { $0.call.answerBytes(largestTensor: largestTensor) }.max() ?? 0 }
 
     /// The next call if it may be sent now; it counts as sent then.
     mutating func takeNext(mostCalls: Int, mostBytes: Int, now: Moment) -> OutstandingCall? {

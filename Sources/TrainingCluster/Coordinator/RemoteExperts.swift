@@ -81,8 +81,8 @@ public final class RemoteExperts: ExpertFleet {
             do {
                 return Array(try await port.trainers(atLeast: patience.trainers, until: start + patience.afterLoss).prefix(patience.trainers))
             } catch is TrainerPortError {
-                // Those that are left take over.
-                return try await port.trainers(atLeast: 1, until: .now)
+                // Those that are left take over; if none is, one that only slept may come back.
+                return try await port.trainers(atLeast: 1, until: .now + max(patience.afterLoss, .seconds(5)))
             }
         }
         return Array(try await port.trainers(atLeast: patience.trainers, until: start + patience.atStart).prefix(patience.trainers))
@@ -112,9 +112,6 @@ public final class RemoteExperts: ExpertFleet {
 
     public func submitForward(layer: Int, _ batches: [ExpertRows]) throws {
         forward[layer] = try send(layer, batches) { .forward($0) }
-        let count = batches.reduce(0) { $0 + $1.rows.count }
-        rows += UInt64(count)
-        leastBytes += UInt64(2 * count * course.shape.hidden * MemoryLayout<Float>.size)
     }
 
     public func outputs(layer: Int, isolation: isolated (any Actor)?) async throws -> [Rows] {
@@ -130,8 +127,10 @@ public final class RemoteExperts: ExpertFleet {
 
     public func submitBackward(layer: Int, _ gradients: [ExpertRows], needsInput: Bool) throws {
         backward[layer] = (try send(layer, gradients) { .backward($0, needsInput: needsInput) }, needsInput)
+        // Forward and back, counted here: recomputed activations go forward twice.
         let count = gradients.reduce(0) { $0 + $1.rows.count }
-        leastBytes += UInt64(count * (course.shape.hidden * (needsInput ? 2 : 1) + 1) * MemoryLayout<Float>.size)
+        rows += UInt64(count)
+        leastBytes += UInt64(count * (course.shape.hidden * (needsInput ? 4 : 3) + 1) * MemoryLayout<Float>.size)
     }
 
     public func gradients(layer: Int, isolation: isolated (any Actor)?) async throws -> [ExpertGradient] {

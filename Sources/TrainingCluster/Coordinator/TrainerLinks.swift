@@ -17,7 +17,7 @@ final class TrainerLinks {
     private let authenticator: Authenticator?
     private let logger: Logger
     private var refusals = RareLog<LinkRefusal>()
-    private var garbage = RareLog<String>()
+    private var garbage = RareLog<KeyRole>()
 
     init(_ configuration: TrainerPort.Configuration, _ factory: SocketFactory, _ logger: Logger) throws {
         self.logger = logger
@@ -84,7 +84,7 @@ final class TrainerLinks {
     }
 
     private func malformed(_ error: WireError, from peer: PeerIdentity) -> Arrival {
-        if let count = garbage.entry("") { logger.warning("unreadable message at the port for trainers from \(peer) (\(count) so far): \(error)") }
+        if let count = garbage.entry(.worker) { logger.warning("unreadable message at the port for trainers from \(peer) (\(count) so far): \(error)") }
         return .malformed(peer, error)
     }
 

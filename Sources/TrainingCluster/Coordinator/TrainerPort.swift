@@ -10,8 +10,16 @@ public enum TrainerPortError: Error, Sendable, Hashable, CustomStringConvertible
     public var description: String {
         switch self {
         case .tooFew(let present, let wanted, let endpoints):
-            "\(present) of \(wanted) trainers are at \(endpoints.joined(separator: " ")): start more with `medmoe trainer --connect \(endpoints.first ?? "ADDRESS")` and the keys that this port wants"
+            "\(present) of \(wanted) trainers are at \(endpoints.joined(separator: " ")): start more with `medmoe trainer --connect \(endpoints.first.map(Self.dialled) ?? "ADDRESS")` and the keys that this port wants"
         }
+    }
+
+    /// The address that a trainer dials: one that means all of this machine's names none of them.
+    private static func dialled(_ endpoint: String) -> String {
+        for wildcard in ["tcp://0.0.0.0:", "tcp://[::]:", "tcp://*:"] where endpoint.hasPrefix(wildcard) {
+            return "tcp://HOST:" + endpoint.dropFirst(wildcard.count)
+        }
+        return endpoint
     }
 }
 
@@ -28,7 +36,8 @@ public final class TrainerPort: Sendable {
         public var mostConnections: Int
         /// How often both sides say that they are alive.
         public var beat: Duration
-        /// A trainer that says nothing for so many beats is lost. A single message must cross in less than that.
+        /// A trainer that says nothing for so many beats is lost; while it owes answers, it may be silent for as long as the
+        /// largest of them needs at 4 MiB a second besides.
         public var liveness = 3
 
         public init(

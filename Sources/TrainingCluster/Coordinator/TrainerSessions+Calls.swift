@@ -116,6 +116,8 @@ extension TrainerSessions {
             return fail(TrainerLost(name: name, reason: failure.reason))
         }
         guard let call = session?.trainers[peer]?.remove(answer.number) else { return }
+        // Nothing overtakes on a connection: no answer of a session before comes after this one.
+        present[peer]?.lateAnswer = 0
         counters.answers += 1
         directives.append(.finish(call.id, answer.result.mapError { .failed($0) }))
         sendMore(to: peer, now: now)
@@ -132,7 +134,11 @@ extension TrainerSessions {
     mutating func finishAll(_ failure: CallFailure) {
         guard let session else { return }
         let open = session.trainers.values.flatMap { $0.calls.map(\.id) }.sorted()
-        for peer in session.trainers.keys { self.session?.trainers[peer] = OutstandingCalls() }
+        for (peer, calls) in session.trainers {
+            // What is on its way delays the trainer's beats all the same.
+            if let late = present[peer]?.lateAnswer { present[peer]?.lateAnswer = max(late, calls.largestAnswer) }
+            self.session?.trainers[peer] = OutstandingCalls()
+        }
         for id in open { directives.append(.finish(id, .failure(failure))) }
     }
 }

@@ -11,13 +11,13 @@ struct TrainerSessions {
     /// Everything that does not change.
     struct Configuration: Sendable {
         var beat: Duration = .seconds(1)
-        /// A trainer that is silent for this many beats is lost.
+        /// A trainer that is silent for this many beats, and as long as its largest answer under way needs, is lost.
         var liveness = 3
         /// Calls under way to one trainer, and so answers that it keeps.
         var mostUnanswered = 16
         /// Bytes of numbers under way to one trainer, unless one call has more.
         var mostUnansweredBytes = 64 << 20
-        /// A call may be on its way as long as this many bytes a second need, before it counts as lost.
+        /// A message may be on its way as long as this many bytes a second need, before it counts as lost.
         var slowestLink = 4 << 20
         var mostTrainers = LinkLimits.connections
     }
@@ -47,6 +47,8 @@ struct TrainerSessions {
         let trainer: Trainer
         let arrival: UInt64
         var lastHeard: Moment
+        /// Bytes of the largest answer that may still come of sessions that are over.
+        var lateAnswer = 0
     }
 
     struct Session {
@@ -114,6 +116,7 @@ struct TrainerSessions {
         }
         if present[peer] != nil {
             present[peer]?.lastHeard = now
+            present[peer]?.lateAnswer = 0
             send(peer, .beat)
             // A new connection: nobody knows what the one before still had.
             return repeatCalls(to: peer, now: now) { _, _ in true }
@@ -164,6 +167,7 @@ struct TrainerSessions {
     private mutating func tick(now: Moment) {
         for trainer in trainers {
             let peer = PeerIdentity.worker(trainer.incarnation)
+            let silence = silence(of: peer)
             if let heard = present[peer]?.lastHeard, heard + silence <= now { lose(peer, because: "it was silent for \(silence)") }
         }
         guard let last = lastBeat, last + configuration.beat <= now else { return }
@@ -174,10 +178,14 @@ struct TrainerSessions {
     /// When `tick` must come next.
     var nextWake: Moment? {
         guard !isClosed else { return nil }
-        return [lastBeat.map { $0 + configuration.beat }, present.values.map { $0.lastHeard + silence }.min()].compactMap { $0 }.min()
+        return [lastBeat.map { $0 + configuration.beat }, present.map { $1.lastHeard + silence(of: $0) }.min()].compactMap { $0 }.min()
     }
 
-    private var silence: Duration { configuration.beat * configuration.liveness }
+    /// How long a trainer may be silent now: on its only connection, its beats wait for the end of an answer that is being sent.
+    private func silence(of peer: PeerIdentity) -> Duration {
+        let bytes = max(present[peer]?.lateAnswer ?? 0, session?.trainers[peer]?.largestAnswer ?? 0)
+        return configuration.beat * configuration.liveness + .seconds(Double(bytes) / Double(configuration.slowestLink))
+    }
 
     private mutating func forgiveOwnSleep(now: Moment) {
         let slept = ownSleep.length(now: now, beat: configuration.beat)

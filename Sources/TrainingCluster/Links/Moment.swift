@@ -1,13 +1,8 @@
 import Logging
+import Wire
 
 /// A moment, as the machines of the trainer protocol are told it.
 typealias Moment = ContinuousClock.Instant
-
-/// Something that people want to know.
-enum Note: Sendable, Hashable {
-    case info(String)
-    case warning(String)
-}
 
 extension Logger {
     func log(_ note: Note) {

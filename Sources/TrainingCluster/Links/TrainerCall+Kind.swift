@@ -26,16 +26,38 @@ extension TrainerCall {
         }
     }
 
-    /// Checks that it can be sent at all.
+    /// Bytes of the numbers that its answer may have at most.
+    ///
+    /// - Parameter largestTensor: bytes of the largest tensor of the session's network.
+    func answerBytes(largestTensor: Int) -> Int {
+        switch self {
+        case .open, .load, .norm, .update: 0
+        case .read: largestTensor
+        case .forward(let pass): pass.rows.byteCount
+        case .backward(let pass, let needsInput):
+            (needsInput ? pass.rows.byteCount : 0) + (pass.rows.shape.first ?? 0) * MemoryLayout<Float>.size
+        }
+    }
+
+    /// Checks that it can be sent at all, wherever it stands in whatever session.
     ///
     /// - Throws: `TrainerFailure` that says what does not fit.
     func check() throws(TrainerFailure) {
-        let probe = NumberedCall(session: 1, number: opensSession ? 1 : 2, acknowledged: 0, call: self)
+        let number: UInt64 = opensSession ? 1 : .max
+        let probe = NumberedCall(session: .max, number: number, acknowledged: number - 1, call: self)
         do {
             _ = try TrainingMessage.call(probe).encoded()
         } catch {
             throw TrainerFailure(.malformed, "the call cannot be sent: \(error)")
         }
+    }
+}
+
+extension OpenedExperts {
+    /// Bytes of the largest tensor of the network: in both kinds, a weight between the two widths.
+    var largestTensorBytes: Int {
+        let numbers = min(hidden, WireLimits.width) * min(inner, WireLimits.width)
+        return min(numbers, WireLimits.trainingNumbers) * MemoryLayout<Float>.size
     }
 }
 

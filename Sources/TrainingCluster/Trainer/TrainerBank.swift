@@ -1,4 +1,3 @@
-import Foundation
 import Tensors
 import Training
 import Wire
@@ -11,19 +10,24 @@ public final class TrainerBank: TrainerComputing {
         let opened: OpenedExperts
         let experts: HostedExperts
         var step: UInt64
+        /// Bytes that are left for the rows of a pass.
+        let room: Int
     }
 
     private let context: TrainingContext
-    private let memoryLimit: Int
+    private let memoryLimit: Int?
     private var session: Session?
 
     /// - Parameters:
     ///   - threads: that compute.
-    ///   - memoryLimit: bytes that experts and their optimiser's state may take; nil for what the system has now.
+    ///   - memoryLimit: bytes that experts, their optimiser's state and rows under way may take; nil for what the system can give when
+    ///     a session is opened.
     public init(threads: Int, memoryLimit: Int? = nil) {
         context = TrainingContext(threads: threads)
-        self.memoryLimit = memoryLimit ?? Self.availableMemory()
+        self.memoryLimit = memoryLimit
     }
+
+    public func forget() { session = nil }
 
     /// What computes, to tell the user at start.
     public var summary: String { context.summary }
@@ -75,18 +79,19 @@ public final class TrainerBank: TrainerComputing {
         // What the session before held goes first.
         session = nil
         let shape = FeedForwardShape(FeedForwardShape.Kind(opened.network), hidden: opened.hidden, inner: opened.inner)
+        let limit = min(memoryLimit ?? .max, SystemMemory.available)
         // Weight, gradient, and two moments.
         let needed = shape.tensors.reduce(0) { $0 + $1.shape.reduce(1, *) } * opened.experts.count * 4 * MemoryLayout<Float>.size
-        guard needed <= memoryLimit else {
+        guard needed <= limit else {
             throw TrainerFailure(
                 .memory,
-                "\(opened.experts.count) experts of width \(opened.hidden) × \(opened.inner) take \(needed >> 20) MiB with their optimiser's state, but this trainer has \(memoryLimit >> 20) MiB: start more trainers, or larger ones")
+                "\(opened.experts.count) experts of width \(opened.hidden) × \(opened.inner) take \(needed >> 20) MiB with their optimiser's state, but this trainer has \(limit >> 20) MiB: start more trainers, or larger ones")
         }
         let course = ExpertCourse(
             shape: shape, experts: opened.experts.map { ($0.layer, $0.expert) },
             optimiser: AdamW.Settings(beta1: opened.beta1, beta2: opened.beta2, epsilon: opened.epsilon, decay: opened.decay))
         session = Session(
-            opened: opened, experts: HostedExperts(course, steps: Int(clamping: opened.steps), context), step: opened.steps)
+            opened: opened, experts: HostedExperts(course, steps: Int(clamping: opened.steps), context), step: opened.steps, room: limit - needed)
     }
 
     private func check(_ step: UInt64, _ session: Session) throws {
@@ -102,6 +107,12 @@ public final class TrainerBank: TrainerComputing {
         let count = pass.segments.reduce(0) { $0 + $1.rows }
         guard pass.rows.dtype == .float32, pass.rows.shape == [count, width] else {
             throw TrainerFailure(.malformed, "rows of extents \(pass.rows.shape) came for \(count) rows of width \(width)")
+        }
+        // Rows, what is between the layers, and their gradients.
+        let needed = count * 3 * (width + session.opened.inner) * MemoryLayout<Float>.size
+        guard needed <= session.room else {
+            throw TrainerFailure(
+                .memory, "\(count) rows take \(needed >> 20) MiB beside the experts, but this trainer has \(session.room >> 20) MiB left: learn with a smaller --micro-batch, or on more trainers")
         }
         var first = 0
         return pass.segments.map { segment in
@@ -129,14 +140,6 @@ public final class TrainerBank: TrainerComputing {
             for part in parts { add(UnsafeRawBufferPointer(part.buffer)) }
         }
         return try Tensor(dtype: .float32, shape: [count], storage: storage)
-    }
-
-    /// Bytes that the system could give now.
-    private static func availableMemory() -> Int {
-        let text = (try? String(contentsOfFile: "/proc/meminfo", encoding: .utf8)) ?? ""
-        let line = text.split(separator: "\n").first { $0.hasPrefix("MemAvailable:") }
-        let kibibytes = line?.split(separator: " ").dropFirst().first.flatMap { Int($0) }
-        return kibibytes.map { $0 << 10 } ?? Int(ProcessInfo.processInfo.physicalMemory)
     }
 }
 

@@ -11,4 +11,7 @@ public protocol TrainerComputing: AnyObject {
     ///   twice. Zero for the time lets the endpoint measure it.
     /// - Throws: `TrainerFailure`, which fails this call alone.
     func carryOut(_ call: TrainerCall) throws(TrainerFailure) -> TrainerResult
+
+    /// The session is over and no other has begun: gives back the memory of what was held for it.
+    func forget()
 }

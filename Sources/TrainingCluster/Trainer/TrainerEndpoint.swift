@@ -1,4 +1,5 @@
 import Logging
+import Synchronization
 import Tensors
 import Wire
 
@@ -44,6 +45,11 @@ public final class TrainerEndpoint: Sendable {
     private let thread: ComputeExecutor
     private let jobs: AsyncStream<TrainerLoop.Job>.Continuation
     private let computing: Task<Void, Never>
+    private let busy: Busy
+
+    private final class Busy: Sendable {
+        let value = Atomic(false)
+    }
 
     /// Starts both threads; the coordinator is dialled, now or as soon as it is there.
     ///
@@ -63,7 +69,8 @@ public final class TrainerEndpoint: Sendable {
         let connected = Pending<SocketLoop<TrainerLoop.Command>>()
         let (jobs, giveJob) = AsyncStream<TrainerLoop.Job>.makeStream()
         let thread = ComputeExecutor(name: "learn")
-        let computing = Self.compute(jobs, on: thread, make, ready, reportingTo: connected)
+        let busy = Busy()
+        let computing = Self.compute(jobs, on: thread, make, busy, ready, reportingTo: connected)
         do {
             // Nobody is told of a trainer that cannot compute.
             try await ready.value()
@@ -71,7 +78,7 @@ public final class TrainerEndpoint: Sendable {
                 (TrainerLoop(TrainerMachine(settings), sockets, configuration, giveJob, ending, logger), ())
             }
             connected.finish(.success(loop))
-            return TrainerEndpoint(loop, ending, thread, giveJob, computing)
+            return TrainerEndpoint(loop, ending, thread, giveJob, computing, busy)
         } catch {
             connected.finish(.failure(error))
             giveJob.finish()
@@ -82,13 +89,14 @@ public final class TrainerEndpoint: Sendable {
 
     private init(
         _ loop: SocketLoop<TrainerLoop.Command>, _ ending: Pending<Void>, _ thread: ComputeExecutor,
-        _ jobs: AsyncStream<TrainerLoop.Job>.Continuation, _ computing: Task<Void, Never>
+        _ jobs: AsyncStream<TrainerLoop.Job>.Continuation, _ computing: Task<Void, Never>, _ busy: Busy
     ) {
         self.loop = loop
         self.ending = ending
         self.thread = thread
         self.jobs = jobs
         self.computing = computing
+        self.busy = busy
     }
 
     /// Waits until the trainer has left, was stopped or was refused.
@@ -116,6 +124,9 @@ public final class TrainerEndpoint: Sendable {
         await shutDown()
     }
 
+    /// Whether a call is carried out at the moment; `run` does not wait for its end.
+    public var isComputing: Bool { busy.value.load(ordering: .acquiring) }
+
     /// What happened so far; nil after the end.
     public func counters() async -> TrainerCounters? {
         await withCheckedContinuation { continuation in
@@ -131,7 +142,7 @@ public final class TrainerEndpoint: Sendable {
 
     private static func compute(
         _ jobs: AsyncStream<TrainerLoop.Job>, on thread: ComputeExecutor,
-        _ make: @escaping @Sendable () throws -> any TrainerComputing, _ ready: Pending<Void>,
+        _ make: @escaping @Sendable () throws -> any TrainerComputing, _ busy: Busy, _ ready: Pending<Void>,
         reportingTo connected: Pending<SocketLoop<TrainerLoop.Command>>
     ) -> Task<Void, Never> {
         Task(executorPreference: thread) {
@@ -144,7 +155,13 @@ public final class TrainerEndpoint: Sendable {
             }
             guard let loop = try? await connected.value() else { return }
             for await job in jobs {
-                loop.post(.computed(session: job.session, number: job.number, carryOut(job.call, by: bank)))
+                busy.value.store(true, ordering: .releasing)
+                defer { busy.value.store(false, ordering: .releasing) }
+                switch job {
+                case .carryOut(let session, let number, let call):
+                    loop.post(.computed(session: session, number: number, carryOut(call, by: bank)))
+                case .forget: bank.forget()
+                }
             }
         }
     }

@@ -9,11 +9,10 @@ final class TrainerLoop: SocketLoopBody {
         case counters(CheckedContinuation<TrainerCounters?, Never>)
     }
 
-    /// A call for the compute thread.
-    struct Job: Sendable {
-        let session: UInt64
-        let number: UInt64
-        let call: TrainerCall
+    /// What the compute thread is to do, one after the other.
+    enum Job: Sendable {
+        case carryOut(session: UInt64, number: UInt64, TrainerCall)
+        case forget
     }
 
     private var machine: TrainerMachine
@@ -96,7 +95,8 @@ final class TrainerLoop: SocketLoopBody {
             case .reopen: reopen()
             case .send(let message):
                 for message in configuration.interception?.sending(message) ?? [message] { send(message) }
-            case .compute(let session, let number, let call): jobs.yield(Job(session: session, number: number, call: call))
+            case .compute(let session, let number, let call): jobs.yield(.carryOut(session: session, number: number, call))
+            case .forget: jobs.yield(.forget)
             case .rejected(let rejection):
                 ending.finish(.failure(TrainerError.rejected(endpoint: configuration.coordinator.description, rejection)))
             case .left: ending.finish(.success(()))

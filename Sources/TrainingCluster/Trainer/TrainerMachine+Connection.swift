@@ -48,7 +48,7 @@ extension TrainerMachine {
         guard link == .open else { return }
         directives.append(.note(.warning("the coordinator sent a message that cannot be read: \(error)")))
         directives.append(.send(.goodbye(reason: "a message could not be read: \(error)")))
-        endSession()
+        endSessionForGood()
         link = .away(until: now + configuration.beat)
     }
 

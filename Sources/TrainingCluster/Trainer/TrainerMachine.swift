@@ -19,6 +19,9 @@ struct TrainerMachine {
         var pastSessions = 64
         /// After `helloFirst`, lest two confused sides talk without end.
         var pause: Duration = .milliseconds(50)
+        /// When there are too many trainers already: the first pause before the next Hello; it doubles up to the longest.
+        var firstRetry: Duration = .seconds(1)
+        var longestRetry: Duration = .seconds(32)
 
         init(hello: TrainerHello) { self.hello = hello }
     }
@@ -39,6 +42,8 @@ struct TrainerMachine {
         case send(TrainerMessage)
         /// Carry out a call; there is never more than one. Answered by `computed`.
         case compute(session: UInt64, number: UInt64, TrainerCall)
+        /// Let go of what the session held, after what still computes for it.
+        case forget
         /// The coordinator does not want this trainer.
         case rejected(Rejection)
         /// Goodbye is said.
@@ -67,12 +72,15 @@ struct TrainerMachine {
     var lastBeat: Moment
     /// Connections since a call arrived last.
     var greetings = 0
+    /// The next pause before a Hello to a coordinator that has too many trainers.
+    private var retry: Duration
     var hasEnded = false
     private var ownSleep = OwnSleep()
     var directives: [Directive] = []
 
     init(_ configuration: Configuration, now: Moment = .now) {
         self.configuration = configuration
+        retry = configuration.firstRetry
         lastHeard = now
         lastBeat = now
     }
@@ -101,20 +109,31 @@ struct TrainerMachine {
         guard link == .open else { return }
         lastHeard = now
         switch message {
-        case .beat: break
-        case .call(let call): take(call)
-        case .rejected(let rejection):
-            if rejection.code == .helloFirst {
-                // The coordinator forgot us, or is a new one.
-                link = .away(until: now + configuration.pause)
-            } else {
-                hasEnded = true
-                directives.append(.rejected(rejection))
-            }
+        case .beat: retry = configuration.firstRetry
+        case .call(let call):
+            retry = configuration.firstRetry
+            take(call)
+        case .rejected(let rejection): take(rejection, now: now)
         case .goodbye(let reason):
             directives.append(.note(.info("the coordinator said goodbye: \(reason)")))
-            endSession()
+            endSessionForGood()
             link = .away(until: now + configuration.beat)
+        }
+    }
+
+    private mutating func take(_ rejection: Rejection, now: Moment) {
+        switch rejection.code {
+        case .helloFirst:
+            // The coordinator forgot us, or is a new one.
+            link = .away(until: now + configuration.pause)
+        case .overloaded:
+            // Others may leave.
+            directives.append(.note(.warning("the coordinator takes no more trainers now: \(rejection.reason); asking again in \(retry)")))
+            link = .away(until: now + retry)
+            retry = min(retry * 2, configuration.longestRetry)
+        default:
+            hasEnded = true
+            directives.append(.rejected(rejection))
         }
     }
 
@@ -181,5 +200,12 @@ struct TrainerMachine {
         past.append(session.id)
         if past.count > configuration.pastSessions { past.removeFirst() }
         self.session = nil
+    }
+
+    /// No other session has begun, and perhaps none will for long: its memory is given back.
+    mutating func endSessionForGood() {
+        guard session != nil else { return }
+        endSession()
+        directives.append(.forget)
     }
 }

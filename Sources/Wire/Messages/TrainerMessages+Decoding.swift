@@ -60,7 +60,7 @@ extension NumberedCall {
                         inner: try reader.number(raw.inner, "inner", in: 1...WireLimits.width), experts: experts,
                         beta1: try reader.finite(raw.beta1, "beta1"), beta2: try reader.finite(raw.beta2, "beta2"),
                         epsilon: try reader.finite(raw.epsilon, "epsilon"), decay: try reader.finite(raw.decay, "decay"),
-                        steps: raw.steps)))
+                        steps: try reader.steps(raw.steps))))
         }
     }
 
@@ -208,6 +208,14 @@ extension FieldReader {
         guard session != 0 else { throw failure("session", "is 0") }
         guard number != 0 else { throw failure("number", "is 0, calls are numbered from 1") }
         return (session, number)
+    }
+
+    /// Updates that were made before: more than anybody makes, less than what overflows when it is counted on.
+    fileprivate func steps(_ value: UInt64) throws(WireError) -> UInt64 {
+        guard value <= WireLimits.trainingSteps else {
+            throw failure("steps", "is \(value), expected at most \(WireLimits.trainingSteps)")
+        }
+        return value
     }
 
     fileprivate func index(_ value: UInt32, _ field: String) throws(WireError) -> Int {

@@ -1,5 +1,10 @@
 import Tensors
 
+extension WireLimits {
+    /// Updates that may have been made before a session.
+    public static let trainingSteps: UInt64 = 1 << 40
+}
+
 /// A domain expert of a mixture layer.
 public struct ExpertPlace: Sendable, Hashable, Comparable, CustomStringConvertible {
     public var layer: Int
@@ -118,7 +123,7 @@ public struct OpenedExperts: Sendable, Hashable {
     public var beta2: Float
     public var epsilon: Float
     public var decay: Float
-    /// Updates that were made before.
+    /// Updates that were made before, at most `WireLimits.trainingSteps`.
     public var steps: UInt64
 
     public init(

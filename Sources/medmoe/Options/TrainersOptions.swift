@@ -1,6 +1,7 @@
 import ArgumentParser
 import Cluster
 import Logging
+import Tensors
 import Training
 import TrainingCluster
 import Wire
@@ -13,15 +14,18 @@ struct TrainersOptions: ParsableArguments {
     @Option(help: ArgumentHelp("Wait for trainers of other machines at this address, tcp://HOST:PORT or ipc://PATH; may be repeated.", valueName: "address"))
     var listen: [String] = []
 
-    @Option(name: .customLong("replacement-timeout"), help: ArgumentHelp("After a trainer of another machine is lost: seconds to wait for a new one. Then those that are left share its experts.", valueName: "seconds"))
-    var replacementTimeout = 30.0
+    @Option(name: .customLong("replacement-timeout"), help: ArgumentHelp("After a trainer of another machine is lost: seconds to wait for a new one (30). Then those that are left share its experts.", valueName: "seconds"))
+    var replacementTimeout: Double?
 
     @OptionGroup var link: LinkOptions
 
     func validate() throws {
         if let workers, !(1...1024).contains(workers) { throw ValidationError("--workers is \(workers); expected 1 to 1024") }
         if workers == nil, !listen.isEmpty { throw ValidationError("--listen is for trainers: say how many with --workers") }
-        if !(0...86_400).contains(replacementTimeout) {
+        if listen.isEmpty, replacementTimeout != nil || link.key != nil || link.authorizedKeys != nil || link.insecure {
+            throw ValidationError("--replacement-timeout, --key, --authorized-keys and --insecure are for trainers of other machines: say where they dial in with --listen")
+        }
+        if let replacementTimeout, !(0...86_400).contains(replacementTimeout) {
             throw ValidationError("--replacement-timeout is \(replacementTimeout); expected 0 to 86400 seconds")
         }
     }
@@ -41,22 +45,23 @@ struct TrainersOptions: ParsableArguments {
                     listen: try listen.map { try Endpoint($0, for: .bind) }, security: try link.security(as: .coordinator)),
                 logger: logger)
             Terminal.note("trainers: waiting for \(workers) at \(port.listening.map(\.description).joined(separator: ", "))")
-            let patience = RemoteExperts.Patience(trainers: workers, afterLoss: .seconds(replacementTimeout))
+            let patience = RemoteExperts.Patience(trainers: workers, afterLoss: .seconds(replacementTimeout ?? 30))
             return try await closing(port) { try await body { RemoteExperts(port, patience) } }
         }
-        let place = try PrivateFolder.standard().makeTemporary(prefix: "train")
-        defer { place.removeWithSockets() }
-        let port = try await TrainerPort.start(
-            TrainerPort.Configuration(listen: [try place.endpoint("trainers")], security: try link.security(as: .coordinator)), logger: logger)
+        let share = max(1, threads / workers)
+        // Each would take all of it.
+        let memory = SystemMemory.available / 5 * 4 / workers
+        let fleet = try LocalWorkers(
+            (0..<workers).map {
+                .init(
+                    name: "trainer-\($0)", experts: [],
+                    arguments: ["--threads", "\(share)", "--memory", "\(memory)", "--log-level", "warning"])
+            }, command: "trainer")
+        defer { fleet.stop() }
+        let port = try await TrainerPort.start(TrainerPort.Configuration(listen: [fleet.endpoint]), logger: logger)
         return try await closing(port) {
-            let share = max(1, threads / workers)
-            let fleet = try LocalWorkers(
-                (0..<workers).map {
-                    .init(name: "trainer-\($0)", experts: [], arguments: ["--threads", "\(share)", "--log-level", "warning"])
-                }, command: "trainer", coordinator: port.listening.first)
-            defer { fleet.stop() }
-            // Nobody starts another one in the place of a local trainer.
-            let patience = RemoteExperts.Patience(trainers: workers, afterLoss: .zero)
+            // Nobody starts another one in the place of a local trainer, but one that was stopped for a while may come back.
+            let patience = RemoteExperts.Patience(trainers: workers, afterLoss: .seconds(5))
             let result = Result()
             try await fleet.guarding { await result.set(try await body { RemoteExperts(port, patience) }) }
             guard let output: Output = await result.output() else { throw CancellationError() }

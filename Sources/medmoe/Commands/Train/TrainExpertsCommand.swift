@@ -19,6 +19,7 @@ struct TrainExpertsCommand: AsyncParsableCommand {
     @OptionGroup var trainers: TrainersOptions
 
     func validate() throws {
+        if dense, trainers.workers != nil { throw ValidationError("--dense has no experts that could learn in --workers") }
         guard (1...2).contains(topK) else { throw ValidationError("--top-k is \(topK); expected 1 or 2") }
     }
 
