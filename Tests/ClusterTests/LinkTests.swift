@@ -83,7 +83,9 @@ import Testing
         #expect(encrypted.lines.contains("refused ", "does not encrypt"))
         let client = try await CoordinatorClient.connect(to: encrypted.clientPort)
         let error = await #expect(throws: AnswerError.self) { try await client.status() }
-        #expect(error?.code == .unauthorized && error?.reason.contains("--key") == true)
+        // Both sides see that they do not fit; when the other one hangs up first, again and again, this one only knows that nobody answers.
+        #expect(error?.code == .unauthorized || error?.code == .unavailable)
+        #expect(error?.reason.contains("--key") == true, "\(String(describing: error))")
         await client.close()
         try await encrypted.serves()
         await encrypted.stop()

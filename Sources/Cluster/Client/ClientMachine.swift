@@ -166,7 +166,7 @@ public struct ClientMachine {
         if let heard = lastHeard, heard + configuration.beat * configuration.liveness <= now {
             failAll(
                 AnswerError(
-                    .unavailable, "no coordinator answers at \(configuration.endpoint): is it running, and is this its --serve address?"))
+                    .unavailable, "no coordinator answers at \(configuration.endpoint): is it running, is this its --serve address, and does it encrypt its links (then both sides need --key)?"))
             directives.append(.reopen)
             wasAway = true
             return
