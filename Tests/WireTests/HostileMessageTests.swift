@@ -168,18 +168,7 @@ import Testing
         var refused = 0
         for round in 0..<20_000 {
             var message = honest[round % honest.count]
-            for _ in 0..<Int.random(in: 1...3, using: &generator) {
-                let index = Int.random(in: 0..<message.frames.count, using: &generator)
-                var bytes = message.frames[index].bytes
-                switch Int.random(in: 0..<5, using: &generator) {
-                case 0 where !bytes.isEmpty: bytes[Int.random(in: bytes.indices, using: &generator)] = UInt8.random(in: 0...255, using: &generator)
-                case 1 where !bytes.isEmpty: bytes.removeLast(Int.random(in: 1...bytes.count, using: &generator))
-                case 2: bytes.append(contentsOf: (0..<Int.random(in: 1...40, using: &generator)).map { _ in UInt8.random(in: 0...255, using: &generator) })
-                case 3: message.frames.insert(try Frame([1, 2, 3]), at: index)
-                default: if message.frames.count > 1 { message.frames.remove(at: index) }
-                }
-                if message.frames.indices.contains(index) { message.frames[index] = try Frame(bytes) }
-            }
+            try message.damage(using: &generator)
             for read in [
                 { (m: Multipart) throws in _ = try WorkerMessage(decoding: m) }, { _ = try CoordinatorMessage(decoding: $0) },
                 { _ = try ClientMessage(decoding: $0) }, { _ = try CoordinatorReply(decoding: $0) },

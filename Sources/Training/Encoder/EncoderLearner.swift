@@ -125,8 +125,8 @@ final class EncoderLearner: StageLearner {
     /// How well the head tells modalities of images that were not learnt from.
     ///
     /// - Parameter labelled: numbers of images with their domains.
-    func measure(_ labelled: [(image: Int, domain: Int)], in images: ImageStore, domains: [String]) -> RouterReport {
-        var report = RouterReport(domains: domains, layers: [])
+    func measure(_ labelled: [(image: Int, domain: Int)], in images: ImageStore, domains: [String]) -> ModalityReport {
+        var report = ModalityReport(domains: domains, layers: [])
         // A part at a time, for the memory's sake.
         for first in stride(from: 0, to: labelled.count, by: settings.batch) {
             let part = labelled[first..<min(labelled.count, first + settings.batch)]

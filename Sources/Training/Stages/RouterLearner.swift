@@ -72,9 +72,9 @@ final class RouterLearner: StageLearner {
     }
 
     /// How well the router does on examples that it did not learn from.
-    func measure(_ examples: Examples, layers: [Int], domains: [String]) -> RouterReport {
+    func measure(_ examples: Examples, layers: [Int], domains: [String]) -> ModalityReport {
         let logits = router.forward(examples.means, context)
-        var report = RouterReport(domains: domains, layers: layers)
+        var report = ModalityReport(domains: domains, layers: layers)
         var byImage: [String: (label: Int, sums: [Float])] = [:]
         for (example, label) in examples.labels.enumerated() {
             var sums = [Float](repeating: 0, count: domains.count)
@@ -96,33 +96,6 @@ final class RouterLearner: StageLearner {
         }
         return report
     }
-}
-
-/// How well a router tells modalities apart, on images that it did not learn from.
-public struct RouterReport: Sendable, Hashable {
-    public let domains: [String]
-    /// The mixture layers whose hidden states it sees.
-    public let layers: [Int]
-    /// Questions, and how many of them are routed right by the mean over all layers.
-    public var examples = 0
-    public var correct = 0
-    /// The same for each layer alone.
-    public var correctByLayer: [Int]
-    /// Images, by the mean over their questions.
-    public var images = 0
-    public var correctImages = 0
-    /// Images by true and predicted domain.
-    public var confusion: [[Int]]
-
-    init(domains: [String], layers: [Int]) {
-        self.domains = domains
-        self.layers = layers
-        correctByLayer = layers.map { _ in 0 }
-        confusion = domains.map { _ in domains.map { _ in 0 } }
-    }
-
-    /// Part of the images that are routed right.
-    public var accuracy: Double { images > 0 ? Double(correctImages) / Double(images) : 0 }
 }
 
 /// A router as the Med-MoE authors publish it.

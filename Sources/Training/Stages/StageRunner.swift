@@ -17,7 +17,7 @@ public actor StageRunner {
     /// What a finished step tells.
     public struct Result: Sendable {
         /// Router and encoder steps, with held-out data: how well modalities are told there.
-        public var modalities: RouterReport?
+        public var modalities: ModalityReport?
         /// With trainers: what crossed the network.
         public var traffic: FleetTraffic?
     }

@@ -35,7 +35,7 @@ struct LearningRun {
         progress.record(.stage(StageRecord(stage: title, event: .end, seconds: seconds)))
         if let modalities = result.modalities {
             progress.record(.confusion(ConfusionRecord(stage: title, labels: modalities.domains, counts: modalities.confusion)))
-            Terminal.note(RouterText.table(modalities, of: title))
+            Terminal.note(ModalityText.table(modalities, of: title))
         }
         if let traffic = result.traffic { Terminal.note("\(title): \(FleetText.summary(traffic))") }
         Terminal.note("\(title): done in \(String(format: "%.0f", seconds)) s, \(job.out)")

@@ -62,9 +62,9 @@ struct TrainersOptions: ParsableArguments {
         return try await closing(port) {
             // Nobody starts another one in the place of a local trainer, but one that was stopped for a while may come back.
             let patience = RemoteExperts.Patience(trainers: workers, afterLoss: .seconds(5))
-            let result = Result()
-            try await fleet.guarding { await result.set(try await body { RemoteExperts(port, patience) }) }
-            guard let output: Output = await result.output() else { throw CancellationError() }
+            let carried = Carried()
+            try await fleet.guarding { await carried.set(try await body { RemoteExperts(port, patience) }) }
+            guard let output: Output = await carried.output() else { throw CancellationError() }
             return output
         }
     }
@@ -81,7 +81,7 @@ struct TrainersOptions: ParsableArguments {
     }
 
     /// Carries what came out of a closure that runs elsewhere.
-    private actor Result {
+    private actor Carried {
         private var value: (any Sendable)?
 
         func set(_ value: any Sendable) { self.value = value }
