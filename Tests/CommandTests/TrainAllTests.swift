@@ -84,6 +84,9 @@ extension Commands {
             let again = try await ground.program.succeed(arguments)
             #expect(again.errors.components(separatedBy: "is there already").count == 8 && !again.errors.contains("epoch"), "\(again)")
             #expect(try weights() == before && again.output == outcome.output)
+            // Nothing was asked again, either.
+            #expect(again.errors.components(separatedBy: "was asked already").count == 3, "\(again)")
+            #expect(try ground.evaluations(log) == ["experts", "control"])
         }
 
         @Test("bad data of any step, or a recipe that cannot be followed, is named before the first step begins")

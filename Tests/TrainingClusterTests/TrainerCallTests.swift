@@ -6,7 +6,7 @@ import Wire
 @Suite struct TrainerCallTests {
     private func encodes(_ call: TrainerCall, session: UInt64, number: UInt64, acknowledged: UInt64) -> Bool {
         let numbered = NumberedCall(session: session, number: number, acknowledged: acknowledged, call: call)
-        return (try? TrainingMessage.call(numbered).encoded()) != nil
+        return (try? MessageToTrainer.call(numbered).encoded()) != nil
     }
 
     @Test func whatPassesTheCheckCanBeSentWhereverItStands() throws {
@@ -29,8 +29,8 @@ import Wire
 
     @Test func anOpenThatHasNoStepsToCountIsNotRead() throws {
         func reads(_ steps: UInt64) throws -> Bool {
-            let call = TrainingMessage.call(NumberedCall(session: 1, number: 1, acknowledged: 0, call: opening(steps)))
-            return (try? TrainingMessage(decoding: call.encoded())) != nil
+            let call = MessageToTrainer.call(NumberedCall(session: 1, number: 1, acknowledged: 0, call: opening(steps)))
+            return (try? MessageToTrainer(decoding: call.encoded())) != nil
         }
         #expect(try reads(1 << 40))
         #expect(try !reads(1 << 40 + 1))

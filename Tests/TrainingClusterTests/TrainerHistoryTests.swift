@@ -37,7 +37,7 @@ private struct History {
     }
 
     enum Action {
-        case toTrainer(PeerIdentity, TrainingMessage)
+        case toTrainer(PeerIdentity, MessageToTrainer)
         case toCoordinator(PeerIdentity, TrainerMessage)
         case computed(PeerIdentity, session: UInt64, number: UInt64, Result<TrainerResult, TrainerFailure>)
     }
@@ -120,7 +120,7 @@ private struct History {
         }
     }
 
-    mutating func send(_ message: TrainingMessage, to peer: PeerIdentity) {
+    mutating func send(_ message: MessageToTrainer, to peer: PeerIdentity) {
         if case .call(let call) = message {
             let place = Place(peer: peer, session: call.session, number: call.number)
             let known = sent.updateValue(tag(of: call.call), forKey: place)

@@ -217,7 +217,7 @@ import Training
         var rejection: Rejection?
         try await eventually("it is refused") {
             if case .message(let message, _, _) = socket.receive(mostFrames: 8, mostBytes: 1 << 20),
-                case .rejected(let heard) = try TrainingMessage(decoding: message)
+                case .rejected(let heard) = try MessageToTrainer(decoding: message)
             {
                 rejection = heard
             }

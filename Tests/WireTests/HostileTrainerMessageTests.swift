@@ -8,7 +8,7 @@ import Testing
 @Suite struct HostileTrainerMessageTests {
     private func refusal(of message: Multipart) -> String? {
         do throws(WireError) {
-            _ = try TrainingMessage(decoding: message)
+            _ = try MessageToTrainer(decoding: message)
             return nil
         } catch {
             return error.description
@@ -201,7 +201,7 @@ import Testing
 
     @Test func scaleAndRateMustBeFinite() throws {
         func update(scale: Float, rate: Float) throws -> Multipart {
-            try TrainingMessage.call(
+            try MessageToTrainer.call(
                 NumberedCall(session: 1, number: 1, acknowledged: 0, call: .update(step: 1, scale: scale, rate: rate))
             ).encoded()
         }
@@ -340,9 +340,9 @@ import Testing
         #expect(throws: WireError.unexpected(type: 0x32)) { try CoordinatorMessage(decoding: open) }
         #expect(throws: WireError.unexpected(type: 0x32)) { try ClientMessage(decoding: open) }
         let answer = try answer()
-        #expect(throws: WireError.unexpected(type: 0x39)) { try TrainingMessage(decoding: answer) }
+        #expect(throws: WireError.unexpected(type: 0x39)) { try MessageToTrainer(decoding: answer) }
         let welcome = try CoordinatorMessage.welcome(.init(coordinator: .random(), epoch: 1, beatMilliseconds: 1000)).encoded()
-        #expect(throws: WireError.unexpected(type: 0x11)) { try TrainingMessage(decoding: welcome) }
+        #expect(throws: WireError.unexpected(type: 0x11)) { try MessageToTrainer(decoding: welcome) }
         #expect(throws: WireError.unexpected(type: 0x11)) { try TrainerMessage(decoding: welcome) }
     }
 
@@ -356,10 +356,10 @@ import Testing
             .backward(pass, needsInput: true), .norm(step: 6), .update(step: 6, scale: 1, rate: 0.5),
         ]
         var messages = try calls.map {
-            try TrainingMessage.call(NumberedCall(session: 77, number: 12, acknowledged: 3, call: $0)).encoded()
+            try MessageToTrainer.call(NumberedCall(session: 77, number: 12, acknowledged: 3, call: $0)).encoded()
         }
-        messages.append(try TrainingMessage.beat.encoded())
-        messages.append(try TrainingMessage.rejected(Rejection(code: .helloFirst, reason: "hello?")).encoded())
+        messages.append(try MessageToTrainer.beat.encoded())
+        messages.append(try MessageToTrainer.rejected(Rejection(code: .helloFirst, reason: "hello?")).encoded())
         messages.append(try TrainerMessage.goodbye(reason: "out").encoded())
         messages.append(try TrainerMessage.hello(TrainerHello(incarnation: .random(), name: "t")).encoded())
         messages.append(try TrainerMessage.beat(TrainerBeat(session: 77, accepted: 12, answered: 11)).encoded())
@@ -404,7 +404,7 @@ import Testing
     /// Whether either side reads the message; rows and numbers that were read have the size that they say.
     private func isTaken(_ message: Multipart) throws -> Bool {
         var taken = false
-        let order = try? TrainingMessage(decoding: message)
+        let order = try? MessageToTrainer(decoding: message)
         taken = order != nil
         if case .call(let call) = order {
             #expect(call.session != 0 && call.acknowledged < call.number)

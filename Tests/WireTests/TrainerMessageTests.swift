@@ -11,7 +11,7 @@ import Testing
 
     private func arrived(_ call: TrainerCall) throws -> TrainerCall {
         let sent = NumberedCall(session: .max, number: 1 << 40, acknowledged: (1 << 40) - 1, call: call)
-        guard case .call(let read) = try TrainingMessage(decoding: transmitted(TrainingMessage.call(sent).encoded())) else {
+        guard case .call(let read) = try MessageToTrainer(decoding: transmitted(MessageToTrainer.call(sent).encoded())) else {
             throw Unexpected()
         }
         #expect(read.session == sent.session && read.number == sent.number && read.acknowledged == sent.acknowledged)
@@ -52,16 +52,16 @@ import Testing
             }
             #expect(read == beat)
         }
-        let beat = try TrainingMessage.beat.encoded()
+        let beat = try MessageToTrainer.beat.encoded()
         #expect(beat.byteCount == 8)
-        guard case .beat = try TrainingMessage(decoding: transmitted(beat)) else {
+        guard case .beat = try MessageToTrainer(decoding: transmitted(beat)) else {
             Issue.record("no Beat")
             return
         }
     }
 
     @Test func goodbyesCrossInBothDirections() throws {
-        guard case .goodbye("over") = try TrainingMessage(decoding: transmitted(TrainingMessage.goodbye(reason: "over").encoded())),
+        guard case .goodbye("over") = try MessageToTrainer(decoding: transmitted(MessageToTrainer.goodbye(reason: "over").encoded())),
             case .goodbye("out") = try TrainerMessage(decoding: transmitted(TrainerMessage.goodbye(reason: "out").encoded()))
         else {
             Issue.record("no Goodbye")
@@ -71,9 +71,9 @@ import Testing
 
     @Test func rejectionsOfAnotherVersionAreRead() throws {
         let rejection = Rejection(code: .protocolVersion, reason: "speak 9")
-        var message = try transmitted(TrainingMessage.rejected(rejection).encoded())
+        var message = try transmitted(MessageToTrainer.rejected(rejection).encoded())
         message.frames[0] = try Frame(ProtocolHeader(.rejected, version: 9).bytes)
-        guard case .rejected(let read) = try TrainingMessage(decoding: message) else {
+        guard case .rejected(let read) = try MessageToTrainer(decoding: message) else {
             Issue.record("no Rejected")
             return
         }
@@ -137,7 +137,7 @@ import Testing
 
     @Test func aPassWithoutRowsHasNoPayload() throws {
         let pass = ExpertPass(step: 1, layer: 0, segments: [], rows: try Tensor([Float](), shape: [0, 16]))
-        let message = try TrainingMessage.call(NumberedCall(session: 1, number: 1, acknowledged: 0, call: .forward(pass))).encoded()
+        let message = try MessageToTrainer.call(NumberedCall(session: 1, number: 1, acknowledged: 0, call: .forward(pass))).encoded()
         #expect(message.frames.count == 2)
         guard case .forward(let read) = try arrived(.forward(pass)) else {
             Issue.record("no Forward")
@@ -190,7 +190,7 @@ import Testing
         let all = try matrix(1, count + 3, scale: 0.25)
         let numbers = try Tensor(dtype: .float32, shape: [count], storage: all.storage, byteOffset: 12)
         let state = ExpertState(.init(layer: 0, expert: 0), tensor: 0, kind: .value)
-        let load = try TrainingMessage.call(NumberedCall(session: 1, number: 2, acknowledged: 0, call: .load(state, values: numbers))).encoded()
+        let load = try MessageToTrainer.call(NumberedCall(session: 1, number: 2, acknowledged: 0, call: .load(state, values: numbers))).encoded()
         let answer = try TrainerMessage.answer(
             TrainerAnswer(session: 1, number: 2, result: .success(TrainerResult(numbers: numbers)))
         ).encoded()
@@ -206,7 +206,7 @@ import Testing
                 place += UInt(frame.count)
             }
         }
-        guard case .call(let call) = try TrainingMessage(decoding: transmitted(load)), case .load(_, let loaded) = call.call,
+        guard case .call(let call) = try MessageToTrainer(decoding: transmitted(load)), case .load(_, let loaded) = call.call,
             case .answer(let answered) = try TrainerMessage(decoding: transmitted(answer))
         else {
             Issue.record("no Load or Answer")
@@ -237,7 +237,7 @@ import Testing
         func load(_ count: Int) throws -> Multipart {
             let values = try Tensor(dtype: .float32, shape: [count], storage: storage)
             let state = ExpertState(.init(layer: 0, expert: 0), tensor: 0, kind: .value)
-            return try TrainingMessage.call(NumberedCall(session: 1, number: 1, acknowledged: 0, call: .load(state, values: values))).encoded()
+            return try MessageToTrainer.call(NumberedCall(session: 1, number: 1, acknowledged: 0, call: .load(state, values: values))).encoded()
         }
         #expect(try load(WireLimits.trainingNumbers).frames.count == 2 + WireLimits.trainingFrames)
         #expect(throws: WireError.tooLarge(field: "Load 'numbers'", size: WireLimits.trainingNumbers + 1, limit: WireLimits.trainingNumbers)) {
@@ -258,7 +258,7 @@ import Testing
             ("float32", forward([.init(expert: 0, rows: 2)], wide)), ("float32", .load(state, values: wide)),
         ] {
             let error = #expect(throws: WireError.self) {
-                try TrainingMessage.call(NumberedCall(session: 1, number: 1, acknowledged: 0, call: call)).encoded()
+                try MessageToTrainer.call(NumberedCall(session: 1, number: 1, acknowledged: 0, call: call)).encoded()
             }
             #expect(error?.description.contains(name) == true, "\(String(describing: error)) does not name \(name)")
         }
@@ -275,7 +275,7 @@ import Testing
         let rows = try matrix(1, width)
         let pass = ExpertPass(step: .max, layer: 22, segments: [.init(expert: 3, rows: 1)], rows: rows)
         func overhead(_ call: TrainerCall) throws -> Int {
-            let message = try TrainingMessage.call(NumberedCall(session: .max, number: .max, acknowledged: .max - 1, call: call)).encoded()
+            let message = try MessageToTrainer.call(NumberedCall(session: .max, number: .max, acknowledged: .max - 1, call: call)).encoded()
             #expect(message.frames.count == 3)
             return message.byteCount - width * 4
         }

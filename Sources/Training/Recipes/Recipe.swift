@@ -155,6 +155,9 @@ public struct RecipeStep: Sendable, Hashable, Codable {
     /// Whether the model is asked the held-out questions afterwards.
     public var evaluate: Bool?
 
+    /// All as the paper has it.
+    public init(_ step: TrainingStep) { self.step = step }
+
     /// What the step is called.
     public var title: String { name ?? step.rawValue }
 

@@ -69,7 +69,7 @@ final class TrainerLinks {
     /// Sends without waiting.
     ///
     /// - Returns: its size if it is on its way; nil when it is lost.
-    func send(_ message: TrainingMessage, to peer: PeerIdentity) -> TrainerTraffic.Flow? {
+    func send(_ message: MessageToTrainer, to peer: PeerIdentity) -> TrainerTraffic.Flow? {
         do {
             let frames = try message.encoded()
             let flow = TrainerTraffic.Flow(frames)

@@ -36,7 +36,7 @@ struct TrainerSessions {
     }
 
     enum Directive {
-        case send(PeerIdentity, TrainingMessage, repeated: Bool)
+        case send(PeerIdentity, MessageToTrainer, repeated: Bool)
         case began(session: UInt64, TrainerLost?)
         case finish(CallID, Result<TrainerResult, CallFailure>)
         case note(Note)
@@ -158,7 +158,7 @@ struct TrainerSessions {
         finishAll(.cancelled)
     }
 
-    mutating func send(_ peer: PeerIdentity, _ message: TrainingMessage, repeated: Bool = false) {
+    mutating func send(_ peer: PeerIdentity, _ message: MessageToTrainer, repeated: Bool = false) {
         directives.append(.send(peer, message, repeated: repeated))
     }
 

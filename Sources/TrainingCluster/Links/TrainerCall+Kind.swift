@@ -46,7 +46,7 @@ extension TrainerCall {
         let number: UInt64 = opensSession ? 1 : .max
         let probe = NumberedCall(session: .max, number: number, acknowledged: number - 1, call: self)
         do {
-            _ = try TrainingMessage.call(probe).encoded()
+            _ = try MessageToTrainer.call(probe).encoded()
         } catch {
             throw TrainerFailure(.malformed, "the call cannot be sent: \(error)")
         }

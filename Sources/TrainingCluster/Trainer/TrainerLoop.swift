@@ -61,7 +61,7 @@ final class TrainerLoop: SocketLoopBody {
             case .refused(let error, _): handle(.malformed(error))
             case .message(let message, _, _):
                 do {
-                    take(try TrainingMessage(decoding: message))
+                    take(try MessageToTrainer(decoding: message))
                 } catch {
                     handle(.malformed(error))
                 }
@@ -79,7 +79,7 @@ final class TrainerLoop: SocketLoopBody {
         link?.close(linger: .milliseconds(200))
     }
 
-    private func take(_ message: TrainingMessage) {
+    private func take(_ message: MessageToTrainer) {
         if !hasHeard {
             hasHeard = true
             logger.info("connected to the coordinator at \(configuration.coordinator)")

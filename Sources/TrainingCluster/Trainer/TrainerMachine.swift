@@ -28,7 +28,7 @@ struct TrainerMachine {
 
     enum Event {
         case start
-        case message(TrainingMessage)
+        case message(MessageToTrainer)
         case malformed(WireError)
         /// What came of a call that was to be computed.
         case computed(session: UInt64, number: UInt64, Result<TrainerResult, TrainerFailure>)
@@ -104,7 +104,7 @@ struct TrainerMachine {
         return directives
     }
 
-    private mutating func take(_ message: TrainingMessage, now: Moment) {
+    private mutating func take(_ message: MessageToTrainer, now: Moment) {
         // Between two connections nothing is said that still counts.
         guard link == .open else { return }
         lastHeard = now

@@ -1,7 +1,7 @@
 import CWire
 import Tensors
 
-extension TrainingMessage {
+extension MessageToTrainer {
     /// Reads what a coordinator sent to a trainer. A `Rejected` of another version is read too, for its reason.
     public init(decoding message: Multipart) throws(WireError) {
         let type = try message.type(anyVersion: [.rejected])

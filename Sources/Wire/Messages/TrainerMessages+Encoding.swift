@@ -1,7 +1,7 @@
 import CWire
 import Tensors
 
-extension TrainingMessage {
+extension MessageToTrainer {
     /// The message as frames. Rows and numbers are shown to libzmq, not copied.
     ///
     /// - Throws: `WireError.tooLarge` when it does not fit the limits, `WireError.malformed` when its rows are not what it

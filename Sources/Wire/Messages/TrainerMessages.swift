@@ -21,7 +21,7 @@ public struct ExpertPlace: Sendable, Hashable, Comparable, CustomStringConvertib
 }
 
 /// What a coordinator tells a trainer.
-public enum TrainingMessage: Sendable {
+public enum MessageToTrainer: Sendable {
     case beat
     case call(NumberedCall)
     case rejected(Rejection)

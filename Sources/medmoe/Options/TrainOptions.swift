@@ -44,20 +44,19 @@ struct TrainOptions: ParsableArguments {
 
     /// The paper's settings with what the user said otherwise.
     func job(_ step: TrainingStep, images: String?) -> StageJob {
-        var settings = StageSettings(step)
-        settings.epochs = epochs ?? settings.epochs
-        settings.batch = batch ?? settings.batch
-        settings.microBatch = microBatch ?? settings.microBatch
-        settings.rate = rate ?? settings.rate
-        settings.warmUp = warmUp ?? settings.warmUp
-        if let clip { settings.clip = clip == 0 ? nil : clip }
-        settings.optimiser.decay = decay ?? settings.optimiser.decay
-        settings.optimiser.beta2 = beta2 ?? settings.optimiser.beta2
-        settings.seed = seed ?? settings.seed
-        settings.recomputes = recompute
-        settings.lowerCasesAnswers = lowerCaseAnswers
-        settings.checkpointEvery = checkpointEvery ?? settings.checkpointEvery
-        var job = StageJob(settings, model: model, data: data, images: images, out: out)
+        var wanted = RecipeStep(step)
+        wanted.epochs = epochs
+        wanted.batch = batch
+        wanted.microBatch = microBatch
+        wanted.rate = rate
+        wanted.warmUp = warmUp
+        wanted.clip = clip
+        wanted.decay = decay
+        wanted.beta2 = beta2
+        wanted.recompute = recompute
+        wanted.lowerCaseAnswers = lowerCaseAnswers
+        wanted.checkpointEvery = checkpointEvery
+        var job = StageJob(wanted.settings(seed: seed ?? 0), model: model, data: data, images: images, out: out)
         job.skipsBad = skipBad
         job.threads = compute.count
         job.dtype = dtype.dtype

@@ -11,11 +11,18 @@ extension EvalOutputs {
         let text = EvalText(report)
         if let markdown { try LoadOutput.write(text.markdown, to: markdown) }
         if let json {
-            let encoder = JSONEncoder()
-            encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-            let data = String(decoding: try encoder.encode(report), as: UTF8.self) + "\n"
+            let data = try report.rendered()
             if json == "-" { Terminal.write(data) } else { try LoadOutput.write(data, to: json) }
         }
         if json != "-" { Terminal.write(text.plain + "\n") }
+    }
+}
+
+extension EvaluationReport {
+    /// The report as JSON for people and programs, with a line end.
+    func rendered() throws -> String {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+        return String(decoding: try encoder.encode(self), as: UTF8.self) + "\n"
     }
 }

@@ -50,13 +50,22 @@ struct TrainingGround {
     /// The losses of a log, by update; what was done again counts once, as it was done last.
     func losses(_ log: String, stage: String) throws -> [Int: Double] {
         var losses: [Int: Double] = [:]
-        for line in try String(contentsOfFile: log, encoding: .utf8).split(separator: "\n") {
-            guard let record = try JSONSerialization.jsonObject(with: Data(line.utf8)) as? [String: Any], record["kind"] as? String == "step",
-                record["stage"] as? String == stage, let step = record["step"] as? Int, let loss = record["loss"] as? Double
-            else { continue }
-            losses[step] = loss
+        for record in try records(log, kind: "step") where record["stage"] as? String == stage {
+            if let step = record["step"] as? Int, let loss = record["loss"] as? Double { losses[step] = loss }
         }
         return losses
+    }
+
+    /// Stages after which the held-out questions were asked, in their order.
+    func evaluations(_ log: String) throws -> [String] {
+        try records(log, kind: "evaluation").compactMap { $0["stage"] as? String }
+    }
+
+    private func records(_ log: String, kind: String) throws -> [[String: Any]] {
+        try String(contentsOfFile: log, encoding: .utf8).split(separator: "\n").compactMap { line in
+            let record = try JSONSerialization.jsonObject(with: Data(line.utf8)) as? [String: Any]
+            return record?["kind"] as? String == kind ? record : nil
+        }
     }
 
     /// Waits until a running step has made an update, by its log, and kills it there.

@@ -1,9 +1,7 @@
 import ArgumentParser
 import Datasets
-import Evaluation
 import Foundation
 import Language
-import MedMoE
 import Training
 
 /// `medmoe train all`
@@ -42,7 +40,9 @@ struct TrainAllCommand: AsyncParsableCommand {
 
     private func follow(_ plan: RecipePlan, _ recipe: Recipe) async throws {
         let log = "\(out)/log.jsonl"
-        var results: [(title: String, report: EvaluationReport)] = []
+        var results: [(title: String, scores: SavedScores)] = []
+        let evaluation = CourseEvaluation(
+            files: (recipe.data.dev ?? []).map { "\(data)/\($0)" }, images: ImageFolder(path: data), skipsBad: skipBad, threads: compute.count, log: log)
         let lastOfCourse = plan.items.last { !$0.isAblation }?.title
         for item in plan.items {
             var job = item.job
@@ -56,7 +56,7 @@ struct TrainAllCommand: AsyncParsableCommand {
                     atPath: URL(filePath: job.out).deletingLastPathComponent().path, withIntermediateDirectories: true)
                 _ = try await LearningRun(title: item.title, log: log).run(job, trainers: trainers)
             }
-            if item.evaluates { results.append((item.title, try await report(of: item, recipe, log))) }
+            if item.evaluates { results.append((item.title, try await evaluation.scores(of: item.job.out, title: item.title))) }
         }
         if !results.isEmpty { Terminal.write(CourseText.table(results)) }
     }
@@ -106,57 +106,5 @@ struct TrainAllCommand: AsyncParsableCommand {
         }
         try NewModel.write(shape, tokenizer: tokenizer, seed: recipe.seed ?? 0, to: folder)
         Terminal.note("new model: \(folder)")
-    }
-
-    /// Asks the held-out questions.
-    private func report(of item: RecipePlan.Item, _ recipe: Recipe, _ log: String) async throws -> EvaluationReport {
-        let folder = ImageFolder(path: data)
-        let files = (recipe.data.dev ?? []).map { "\(data)/\($0)" }
-        let checked = try DataValidation(rules: DataRules(images: folder, needsAnswerType: true), skipsBad: skipBad).run(files: files)
-        var reports: [DatasetReport] = []
-        var routed: [(conversation: Conversation, summary: AnswerSummary)] = []
-        var domains: [String] = []
-        let source = try SourceOptions.parse(["--model", item.job.out, "--threads", "\(compute.count)"])
-        let start = ContinuousClock.now
-        for file in checked.files {
-            let name = NamedFile(argument: file.path)?.name ?? file.path
-            let collected = Collected()
-            try await source.withAnswerer { answerer in
-                let evaluation = ModelEvaluation(questioner: Questioner(engine: answerer.engine), images: folder)
-                let progress = SharedProgress("\(item.title) on \(name)", total: file.conversations.count)
-                await collected.set(
-                    try await evaluation.run(name: name, conversations: file.conversations) { progress.advance() }, answerer.domains)
-            }
-            guard let outcome = await collected.outcome else { continue }
-            reports.append(outcome.report)
-            routed += zip(file.conversations, outcome.summaries).map { ($0, $1) }
-            domains = await collected.domains
-        }
-        let progress = try LearningProgress(title: item.title, log: log)
-        progress.record(
-            .evaluation(
-                EvaluationRecord(
-                    stage: item.title,
-                    datasets: Dictionary(
-                        uniqueKeysWithValues: reports.map {
-                            ($0.name, .init(closedAccuracy: $0.overall.closedAccuracy?.value, openRecall: $0.overall.openRecall?.value))
-                        }))))
-        if let table = DomainRouting(routed, experts: domains) {
-            progress.record(
-                .routing(
-                    RoutingRecord(
-                        stage: item.title, layers: table.layers, experts: table.experts, domains: table.domains, counts: table.counts)))
-        }
-        return EvaluationReport(
-            settings: .init(model: item.job.out, maximumTokens: 16, aspect: "config", bootstrap: Bootstrap()), datasets: reports,
-            seconds: start.milliseconds(to: .now) / 1000)
-    }
-
-    /// Carries what was found out of a closure that runs elsewhere.
-    private actor Collected {
-        var outcome: ModelEvaluation.Outcome?
-        var domains: [String] = []
-
-        func set(_ outcome: ModelEvaluation.Outcome, _ domains: [String]) { (self.outcome, self.domains) = (outcome, domains) }
     }
 }
