@@ -76,7 +76,7 @@ struct EncoderLearnerTests {
         let optimiser = AdamW(learner.parameters)
         _ = try await learner.learn(update: 0, isolation: nil)
         optimiser.step(rate: 1e-2, context)
-        let checkpoint = try learner.checkpoint(dtype: .float32)
+        let checkpoint = try learner.checkpoint()
         let beside = try #require(checkpoint.tensorFiles["text_tower.safetensors"])
         for parameter in learner.parameters {
             let source = parameter.name.hasPrefix("vision_model.") ? checkpoint.tower : beside

@@ -62,6 +62,25 @@ struct ResumeTests {
         #expect(folder.names(in: ".").allSatisfy { !$0.hasSuffix(".steps") })
     }
 
+    @Test("stored in bfloat16, model and tower are the float32 result rounded", arguments: [TrainingStep.encoder, .router, .experts])
+    func storedInHalf(step: TrainingStep) async throws {
+        let (model, data) = (try dense(), try folder.write("data.json", entries()))
+        var narrow = job(step, model: model, data: data, out: "narrow")
+        narrow.dtype = .bfloat16
+        _ = try await StageRunner().run(narrow, observer: UpdateRecord())
+        _ = try await StageRunner().run(job(step, model: model, data: data, out: "wide"), observer: UpdateRecord())
+        let folders = try ["narrow", "wide"].map { try CheckpointFolder(path: "\(folder.path)/\($0)") }
+        for (half, full) in [(folders[0].model, folders[1].model), (try folders[0].imageTower().source, try folders[1].imageTower().source)] {
+            #expect(half.names == full.names && !half.names.isEmpty)
+            for name in full.names {
+                let (rounded, exact) = (try half.tensor(name), try full.tensor(name))
+                #expect(rounded.dtype == .bfloat16 && exact.dtype == .float32)
+                #expect(try rounded.floats() == exact.bfloat16().floats(), "\(name)")
+            }
+        }
+        #expect(folders[0].config["torch_dtype"]?.text == "bfloat16")
+    }
+
     @Test("what a run begins with decides whether it may go on: labels, router and model count")
     func otherOriginsAreRefused() async throws {
         let (model, data) = (try dense(), try folder.write("data.json", entries()))

@@ -188,5 +188,5 @@ final class ScriptedLearner: StageLearner {
         return BatchOutcome(loss: Double(values[0] * values[1] + (isLoss ? ruin : 0)), rows: 1)
     }
 
-    func checkpoint(dtype: DType) throws -> PublishedCheckpoint { try PublishedCheckpoint(of: CheckpointFolder(path: model)) }
+    func checkpoint() throws -> PublishedCheckpoint { try PublishedCheckpoint(of: CheckpointFolder(path: model)) }
 }

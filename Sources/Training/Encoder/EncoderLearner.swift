@@ -97,9 +97,9 @@ final class EncoderLearner: StageLearner {
         return BatchOutcome(loss: loss, rows: hidden.count)
     }
 
-    func checkpoint(dtype: DType) throws -> PublishedCheckpoint {
+    func checkpoint() throws -> PublishedCheckpoint {
         var checkpoint = try PublishedCheckpoint(of: model.folder)
-        checkpoint.tower = try OverlaidTensors(checkpoint.tower, tower.parameters, dtype: dtype)
+        checkpoint.tower = try OverlaidTensors(checkpoint.tower, tower.parameters)
         let known = Set(tower.parameters.map(\.name))
         checkpoint.tensorFiles[Self.fileName] = MemoryTensors(
             try Dictionary(uniqueKeysWithValues: parameters.filter { !known.contains($0.name) }.map { ($0.name, try $0.tensor()) }))

@@ -61,14 +61,14 @@ final class ConversationLearner: StageLearner {
         return outcome
     }
 
-    func checkpoint(dtype: DType) throws -> PublishedCheckpoint {
+    func checkpoint() throws -> PublishedCheckpoint {
         var checkpoint = try PublishedCheckpoint(of: model.folder)
         let base: any TensorSource = remoteExperts.map { remote in
             JoinedTensors([FleetTensors(remote.fleet, remote.course, [.value]) { _, name in name }, source])
         } ?? source
-        checkpoint.model = try OverlaidTensors(base, network.parameters.filter(\.learns), dtype: dtype)
+        checkpoint.model = try OverlaidTensors(base, network.parameters.filter(\.learns))
         checkpoint.config = config
-        checkpoint.config["torch_dtype"] = .string(dtype == .bfloat16 ? "bfloat16" : "float32")
+        checkpoint.config["torch_dtype"] = .string("float32")
         return checkpoint
     }
 

@@ -64,7 +64,7 @@ final class RouterLearner: StageLearner {
         return BatchOutcome(loss: loss / Double(max(1, batch.count)), rows: x.count)
     }
 
-    func checkpoint(dtype: DType) throws -> PublishedCheckpoint {
+    func checkpoint() throws -> PublishedCheckpoint {
         var checkpoint = try PublishedCheckpoint(of: model.folder)
         checkpoint.tensorFiles[PretrainedRouter.fileName] = MemoryTensors(
             try Dictionary(uniqueKeysWithValues: router.parameters.map { ($0.name, try $0.tensor()) }))

@@ -58,8 +58,8 @@ protocol StageLearner: AnyObject {
     var updatesPerEpoch: Int { get }
     /// Runs one batch forward and backward.
     func learn(update: Int, isolation: isolated (any Actor)?) async throws -> BatchOutcome
-    /// The model as it is now.
-    func checkpoint(dtype: DType) throws -> PublishedCheckpoint
+    /// The model as it is now; what was learnt is in float32.
+    func checkpoint() throws -> PublishedCheckpoint
     /// Experts that learn in other processes; nil when everything is here.
     var remoteExperts: RemoteCourse? { get }
 }

@@ -118,7 +118,7 @@ struct StageLoop {
     }
 
     private func save(_ optimiser: StageOptimiser, _ update: Int) throws {
-        let path = try work.save(learner.checkpoint(dtype: .float32), optimiser, update: update, settings: settings)
+        let path = try work.save(learner.checkpoint(), optimiser, update: update, settings: settings)
         observer.saved(update: update, path: path)
     }
 

@@ -63,7 +63,7 @@ public actor StageRunner {
         var lostTrainers = 0
         while true {
             do {
-                try work.finish(learner.checkpoint(dtype: job.dtype), as: job.out)
+                try work.finish(learner.checkpoint().stored(as: job.dtype), as: job.out)
                 result.traffic = await learner.remoteExperts?.fleet.traffic(isolation: self)
                 return result
             } catch let lost as TrainerLost {
