@@ -49,6 +49,20 @@ extension Commands {
             #expect(try figure(out, "scores").contains("Open questions: recall"))
         }
 
+        @Test("stages with counts of their own get figures of their own, of what was logged last")
+        func stagesGetFiguresOfTheirOwn() async throws {
+            let out = program.folder.appending("stages")
+            let counts = [("experts", 60), ("top-2", 30), ("experts", 80)].map { stage, tokens in
+                #"{"kind":"routing","stage":"\#(stage)","layers":[0],"experts":["CT","MRI"],"domains":["CT"],"counts":[[[\#(tokens),20]]]}"#
+            }
+            let outcome = try await program.succeed(["plot", try log("run.jsonl", more: counts + [router[0]]), "--out", out])
+            let names = outcome.output.split(separator: "\n").compactMap { $0.split(separator: "/").last.map(String.init) }
+            #expect(names.filter { $0.hasPrefix("routing") } ==
+                ["routing-experts.svg", "routing-by-layer-experts.svg", "routing-top-2.svg", "routing-by-layer-top-2.svg"])
+            #expect(names.contains("confusion.svg"))
+            #expect(try figure(out, "routing-by-layer-experts").contains(">80<") && figure(out, "routing-by-layer-top-2").contains(">60<"))
+        }
+
         @Test("two logs share a diagram per stage, each with its name")
         func twoLogsShareADiagram() async throws {
             let out = program.folder.appending("plots")

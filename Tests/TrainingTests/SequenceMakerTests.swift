@@ -55,9 +55,9 @@ struct SequenceMakerTests {
         #expect(text.hasSuffix("Is it a CT? ASSISTANT: yes<|endoftext|>"))
     }
 
-    @Test("a caption is the image, then the caption and a line break; all of the text is predicted")
-    func captionsArePlain() throws {
-        let maker = try maker(.caption)
+    @Test("a caption is the image, then the caption and a line break, in its own case; all of the text is predicted", arguments: [false, true])
+    func captionsArePlain(lowerCase: Bool) throws {
+        let maker = try maker(.caption, lowerCase: lowerCase)
         let sequence = try maker.sequence(conversation([("Describe it.", "A chest X-ray.")], questionType: "caption"), image: 1)
         #expect(sequence.tokens == [TrainingSequence.imageMarker] + maker.tokenizer.encode("A chest X-ray.\n"))
         #expect(sequence.isTarget == [false] + Array(repeating: true, count: sequence.tokens.count - 1))
@@ -70,8 +70,13 @@ struct SequenceMakerTests {
         #expect(sequence.image == nil && sequence.rows(rowsPerImage: 16) == sequence.tokens.count)
         #expect(maker.tokenizer.decode(sequence.tokens) == "Is it a CT? ASSISTANT: Yes<|endoftext|>")
         #expect(sequence.isTarget == [false] + Array(repeating: true, count: sequence.tokens.count - 1))
-        let caption = try maker.sequence(conversation([("Describe it.", "A chest.")], questionType: "caption"), image: nil)
-        #expect(maker.tokenizer.decode(caption.tokens) == "A chest.<|endoftext|>")
+        let lower = try self.maker(.text, lowerCase: true)
+        #expect(lower.tokenizer.decode(try lower.sequence(conversation([("Is it a CT?", "Yes")]), image: 1).tokens) == "Is it a CT? ASSISTANT: yes<|endoftext|>")
+        // Captions keep their case: they are written in one way in all steps.
+        for maker in [maker, lower] {
+            let caption = try maker.sequence(conversation([("Describe it.", "A chest.")], questionType: "caption"), image: nil)
+            #expect(maker.tokenizer.decode(caption.tokens) == "A chest.<|endoftext|>")
+        }
     }
 
     @Test("packed sequences share their beginning; each target stands at the row before it")

@@ -38,7 +38,7 @@ import Testing
         for record in records { try writer.append(record) }
         let log = try TrainingLog(contentsOf: file.path)
         #expect(log.records == records && log.problems.isEmpty && !log.endsTorn)
-        #expect(log.confusion?.counts == [[9, 1], [0, 5]] && log.routing?.layers == [0, 2] && log.stages == ["instruct"])
+        #expect(log.confusions.map(\.counts) == [[[9, 1], [0, 5]]] && log.routings.map(\.layers) == [[0, 2]] && log.stages == ["instruct"])
         #expect(try file.text.split(separator: "\n").count == records.count)
     }
 

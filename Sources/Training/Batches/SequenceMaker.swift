@@ -17,7 +17,8 @@ struct SequenceMaker: Sendable {
     let template: ConversationTemplate
     let endToken: Int
     let form: Form
-    /// Whether answers are written in lower case.
+    /// Whether answers to questions are written in lower case. Captions stay as they are: a backbone that learnt them otherwise would have
+    /// to be taught their capitals by the projector, in the step that aligns it.
     let lowerCasesAnswers: Bool
 
     /// - Parameter image: the number of its image; nil for text alone.
@@ -32,11 +33,11 @@ struct SequenceMaker: Sendable {
             }
         case .caption:
             append([.image(0)], to: &sequence)
-            for turn in conversation.turns { sequence.append(tokenizer.encode(answer(turn) + "\n"), areTargets: true) }
+            for turn in conversation.turns { sequence.append(tokenizer.encode(turn.answer + "\n"), areTargets: true) }
         case .text:
             for turn in conversation.turns {
-                let question = isCaption(conversation) ? "" : "\(turn.question) ASSISTANT: "
-                sequence.append(tokenizer.encode(question + answer(turn)) + [endToken], areTargets: true)
+                let text = isCaption(conversation) ? turn.answer : "\(turn.question) ASSISTANT: \(answer(turn))"
+                sequence.append(tokenizer.encode(text) + [endToken], areTargets: true)
             }
             // Nothing stands before the first token that could predict it.
             if !sequence.isTarget.isEmpty { sequence.isTarget[0] = false }
@@ -46,7 +47,7 @@ struct SequenceMaker: Sendable {
 
     /// What a conversation says of its image, as one text: a caption, or questions with their answers.
     func text(_ conversation: Conversation) -> String {
-        conversation.turns.map { isCaption(conversation) ? answer($0) : "\($0.question) \(answer($0))" }.joined(separator: " ")
+        conversation.turns.map { isCaption(conversation) ? $0.answer : "\($0.question) \(answer($0))" }.joined(separator: " ")
     }
 
     /// Whether the human's text only asks for a caption, and says nothing of the image.

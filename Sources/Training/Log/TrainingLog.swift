@@ -67,21 +67,25 @@ public struct TrainingLog: Sendable {
         return last.values.sorted { $0.step < $1.step }
     }
 
-    /// The last confusion matrix.
-    public var confusion: ConfusionRecord? {
-        records.lazy.reversed().compactMap { if case .confusion(let record) = $0 { record } else { nil } }.first
-    }
+    /// The last confusion matrix of each stage, in the order of the first.
+    public var confusions: [ConfusionRecord] { lastOfEachStage { if case .confusion(let record) = $0 { (record.stage, record) } else { nil } } }
 
-    /// The last count of tokens by expert.
-    public var routing: RoutingRecord? {
-        records.lazy.reversed().compactMap { if case .routing(let record) = $0 { record } else { nil } }.first
-    }
+    /// The last count of tokens by expert after each stage, in the order of the first.
+    public var routings: [RoutingRecord] { lastOfEachStage { if case .routing(let record) = $0 { (record.stage, record) } else { nil } } }
 
     /// The last evaluation after each stage, in the order of the first.
-    public var evaluations: [EvaluationRecord] {
-        var result: [EvaluationRecord] = []
-        for case .evaluation(let record) in records {
-            if let index = result.firstIndex(where: { $0.stage == record.stage }) { result[index] = record } else { result.append(record) }
+    public var evaluations: [EvaluationRecord] { lastOfEachStage { if case .evaluation(let record) = $0 { (record.stage, record) } else { nil } } }
+
+    private func lastOfEachStage<Record>(_ pick: (TrainingRecord) -> (stage: String?, record: Record)?) -> [Record] {
+        var stages: [String?] = []
+        var result: [Record] = []
+        for (stage, record) in records.lazy.compactMap(pick) {
+            if let index = stages.firstIndex(of: stage) {
+                result[index] = record
+            } else {
+                stages.append(stage)
+                result.append(record)
+            }
         }
         return result
     }

@@ -3,21 +3,29 @@ import Training
 
 /// What the router did: the paper's analysis figures.
 enum RouterFigures {
-    /// The last confusion matrix of a log.
+    /// The last confusion matrix of each stage of a log.
     static func confusion(_ log: TrainingLog, name: String) -> [(String, Figure)] {
-        guard let record = log.confusion else { return [] }
-        let right = record.labels.indices.reduce(0) { $0 + record.counts[$1][$1] }
-        let all = record.counts.joined().reduce(0, +)
-        var subtitle = "\(grouped(right)) of \(grouped(all)) right" + (all > 0 ? " (\(HeatMap.percentage(Double(right) / Double(all))))" : "")
-        if !name.isEmpty { subtitle = "\(name): " + subtitle }
-        let map = HeatMap.confusion(title: "Router: modality of held-out images", subtitle: subtitle, labels: record.labels, counts: record.counts)
-        let side = Double(max(record.labels.count * 90, 360))
-        return [(fileName("confusion", name), Figure([.heatMap(map)], width: min(side + 180, 20_000), panelHeight: min(side * 0.8 + 120, 20_000)))]
+        let records = log.confusions
+        return records.map { record in
+            let name = label(name, record.stage, of: records.count)
+            let right = record.labels.indices.reduce(0) { $0 + record.counts[$1][$1] }
+            let all = record.counts.joined().reduce(0, +)
+            var subtitle = "\(grouped(right)) of \(grouped(all)) right" + (all > 0 ? " (\(HeatMap.percentage(Double(right) / Double(all))))" : "")
+            if !name.isEmpty { subtitle = "\(name): " + subtitle }
+            let map = HeatMap.confusion(title: "Modality of held-out images", subtitle: subtitle, labels: record.labels, counts: record.counts)
+            let side = Double(max(record.labels.count * 90, 360))
+            return (fileName("confusion", name), Figure([.heatMap(map)], width: min(side + 180, 20_000), panelHeight: min(side * 0.8 + 120, 20_000)))
+        }
     }
 
-    /// Tokens per expert and domain, of the last count of a log: a diagram of bars for each mixture layer, and a table for each domain.
+    /// Tokens per expert and domain, of the last count of each stage of a log: a diagram of bars for each mixture layer, and a table for
+    /// each domain.
     static func routing(_ log: TrainingLog, name: String) -> [(String, Figure)] {
-        guard let record = log.routing else { return [] }
+        let records = log.routings
+        return records.flatMap { routing($0, name: label(name, $0.stage, of: records.count)) }
+    }
+
+    private static func routing(_ record: RoutingRecord, name: String) -> [(String, Figure)] {
         let layers = record.layers.indices.map { bars(record, layer: $0, name: name) }
         let domains = record.domains.indices.map { Panel.heatMap(map(record, domain: $0, name: name)) }
         let columns = min(3, record.layers.count)
@@ -28,6 +36,11 @@ enum RouterFigures {
             (fileName("routing-by-layer", name),
              Figure(domains, columns: mapColumns, width: min(Double(mapColumns) * mapWidth, 20_000), panelHeight: Double(record.experts.count * 44 + 140))),
         ]
+    }
+
+    /// What a figure is called: by its log if there are several, and by its stage if the log has several.
+    private static func label(_ log: String, _ stage: String?, of count: Int) -> String {
+        [log, count > 1 ? stage ?? "" : ""].filter { !$0.isEmpty }.joined(separator: " ")
     }
 
     private static func bars(_ record: RoutingRecord, layer: Int, name: String) -> Plot {
