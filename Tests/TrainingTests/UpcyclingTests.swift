@@ -57,7 +57,10 @@ struct UpcyclingTests {
 
     @Test("the configuration is read back as it was meant", arguments: dense)
     func configurationIsReadBack(name: String) throws {
-        let mixture = try #require(try configuration(try folder(name).config.upcycled(layers: [0, 1], shape: shape)).mixture)
+        let config = try folder(name).config.upcycled(layers: [0, 1], shape: shape)
+        // The class of the public code that reads it.
+        #expect(config["architectures"] == .array([.string(name.contains("phi") ? "EvalMoELLaVAPhiForCausalLM" : "EvalMoELLaVAStablelmForCausalLM")]))
+        let mixture = try #require(try configuration(config).mixture)
         #expect(mixture.layers == [0, 1] && mixture.expertCounts == [3, 3] && mixture.topK == 2 && !mixture.usesResidual)
         #expect(mixture.domains == ["CT", "MRI", "X-Ray"])
     }

@@ -91,6 +91,8 @@ extension JSONValue {
     func upcycled(layers: [Int], shape: MixtureShape) -> JSONValue {
         var config = self
         func number(_ value: Int) -> JSONValue { .number("\(value)") }
+        let backbone = self["model_type"]?.text == "moe_llava_phi" ? "Phi" : "Stablelm"
+        config["architectures"] = .array([.string("EvalMoELLaVA\(backbone)ForCausalLM")])
         config["moe"] = .object([
             .init(key: "moe_enable", value: .bool(true)),
             .init(key: "moe_mode", value: .string(shape.mode.rawValue)),
