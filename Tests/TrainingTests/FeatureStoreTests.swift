@@ -37,6 +37,25 @@ struct FeatureStoreTests {
         #expect(features.features([]) == nil)
     }
 
+    @Test("an augmented image has features of its own each time it is drawn, and the same ones of the same draw")
+    func augmentationsChangeFeatures() throws {
+        let features = try store(1 << 20).features
+        let plain = try #require(features.features([2, 2]))
+        let drawn = Augmentation.drawn(2, seed: 1, update: 4)
+        let changed = try #require(features.features([2, 2], augmentations: drawn))
+        #expect(changed.count == plain.count && changed.width == plain.width)
+        let half = changed.count / 2
+        #expect(changed.slice(0..<half).values != changed.slice(half..<changed.count).values)
+        #expect(changed.slice(0..<half).values != plain.slice(0..<half).values)
+        // Of the same picture all the same: nearer to it than to another one.
+        let other = try #require(features.features([5]))
+        #expect(relativeError(changed.slice(0..<half).values, plain.slice(0..<half).values)
+            < relativeError(other.values, plain.slice(0..<half).values))
+        #expect(try #require(features.features([2, 2], augmentations: drawn)).values == changed.values)
+        #expect(try #require(features.features([2])).values == plain.slice(0..<half).values)
+        #expect(features.features([], augmentations: []) == nil)
+    }
+
     @Test("features are those that the public code computed")
     func featuresAreThePublicCodes() throws {
         let golden = try GoldenStep(.stableLM).features()

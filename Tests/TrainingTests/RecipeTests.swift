@@ -12,7 +12,7 @@ struct RecipeTests {
         experts: {mode: dense, domains: [CT, MRI, X-Ray], topK: 1, hasMeta: true}
         steps:
           - {step: align}
-          - {step: instruct, epochs: 4, batch: 24, rate: 6.0e-4, beta2: 0.98, lowerCaseAnswers: true, evaluate: true}
+          - {step: instruct, epochs: 4, batch: 24, rate: 6.0e-4, beta2: 0.98, lowerCaseAnswers: true, augment: true, evaluate: true}
           - {step: router, labelled: 50}
           - {step: experts, name: specialists, clip: 0, freezeProjector: true}
         ablations:
@@ -45,6 +45,7 @@ struct RecipeTests {
         #expect(items[2].job.heldOut == ["DATA/a/dev.json"] && items[2].job.labelledExamples == 50)
         #expect(items[1].job.settings.rate == 6e-4 && items[1].job.settings.optimiser.beta2 == 0.98 && items[1].job.settings.seed == 9)
         #expect(items[1].job.settings.lowerCasesAnswers && items[3].job.settings.clip == nil && items[3].job.settings.freezesProjector)
+        #expect(items.map(\.job.settings.augmentsImages) == [false, true, false, false, false, false])
         let two = items[4].job
         #expect(two.shape.domains == ["CT", "MRI"] && two.shape.topK == 2 && !two.shape.hasMeta && two.withoutRouter && !two.staysDense)
         #expect(items[5].job.staysDense && items[5].job.shape.domains.count == 3)

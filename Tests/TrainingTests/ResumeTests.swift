@@ -44,9 +44,28 @@ struct ResumeTests {
     @Test("a step that was stopped ends with the bits of one that was not", arguments: TrainingStep.allCases)
     func stoppedStepsEndAlike(step: TrainingStep) async throws {
         let (model, data) = (try dense(), try folder.write("data.json", entries()))
+        try await expectStoppedEndsAlike(
+            whole: job(step, model: model, data: data, out: "whole"), stopped: job(step, model: model, data: data, out: "stopped"))
+    }
+
+    @Test("with augmented images in micro-batches, too, which learn otherwise than images as they are")
+    func augmentedStepsEndAlike() async throws {
+        let (model, data) = (try dense(), try folder.write("data.json", entries()))
+        func augmented(_ out: String, _ augments: Bool = true) -> StageJob {
+            var job = job(.instruct, model: model, data: data, out: out)
+            (job.settings.augmentsImages, job.settings.microBatch) = (augments, 2)
+            return job
+        }
+        let losses = try await expectStoppedEndsAlike(whole: augmented("whole"), stopped: augmented("stopped"))
+        let plain = UpdateRecord()
+        _ = try await StageRunner().run(augmented("plain", false), observer: plain)
+        #expect(plain.updates.count == losses.count && plain.updates.map(\.loss) != losses)
+    }
+
+    /// - Returns: losses of the run that was not stopped.
+    @discardableResult private func expectStoppedEndsAlike(whole job: StageJob, stopped: StageJob) async throws -> [Double] {
         let whole = UpdateRecord()
-        _ = try await StageRunner().run(job(step, model: model, data: data, out: "whole"), observer: whole)
-        let stopped = job(step, model: model, data: data, out: "stopped")
+        _ = try await StageRunner().run(job, observer: whole)
         let first = UpdateRecord(cancelsAfter: 7)
         await #expect(throws: CancellationError.self) { try await first.cancellable { _ = try await StageRunner().run(stopped, observer: first) } }
         #expect(!FileManager.default.fileExists(atPath: stopped.out))
@@ -60,6 +79,7 @@ struct ResumeTests {
             #expect(FileManager.default.contentsEqual(atPath: "\(folder.path)/whole/\(name)", andPath: "\(stopped.out)/\(name)"), "\(name) differs")
         }
         #expect(folder.names(in: ".").allSatisfy { !$0.hasSuffix(".steps") })
+        return whole.updates.map(\.loss)
     }
 
     @Test("stored in bfloat16, model and tower are the float32 result rounded", arguments: [TrainingStep.encoder, .router, .experts])

@@ -26,6 +26,9 @@ public final class TrainingContext {
     /// Counts a product of matrices of these extents.
     func count(_ rows: Int, _ columns: Int, _ inner: Int) { operations += 2 * Double(rows) * Double(columns) * Double(inner) }
 
+    /// Counts what others computed for this one.
+    func count(_ others: [TrainingContext]) { operations += others.reduce(0) { $0 + $1.operations } }
+
     /// What to tell the user at start: library, kernel and threads.
     public var summary: String {
         let core = openblas_get_corename().map { String(cString: $0) } ?? "unknown"

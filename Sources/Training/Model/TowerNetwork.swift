@@ -120,8 +120,10 @@ public final class TowerNetwork {
     /// - Parameters:
     ///   - patches: `[images · patches, 3 · patch · patch]`, as `cut` writes them.
     ///   - layers: how many encoder layers run; nil for all.
+    ///   - other: the threads that compute; nil for the tower's own.
     /// - Returns: hidden rows of all images, `[images · (1 + patches), hidden]`, each image's class token first.
-    func forward(_ pixels: Rows, layers: Int? = nil) -> (output: Rows, kept: Kept) {
+    func forward(_ pixels: Rows, layers: Int? = nil, on other: TrainingContext? = nil) -> (output: Rows, kept: Kept) {
+        let context = other ?? context
         let images = pixels.count / configuration.patchCount
         let layout = PackedLayout(lengths: Array(repeating: rowsPerImage, count: images))
         let weight = patches.value

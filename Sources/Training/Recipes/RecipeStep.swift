@@ -24,6 +24,8 @@ public struct RecipeStep: Sendable, Hashable, Codable {
     public var beta2: Float?
     public var recompute: Bool?
     public var lowerCaseAnswers: Bool?
+    /// Align, instruct, experts: images change a little each time. The encoder step's always do.
+    public var augment: Bool?
     public var freezeProjector: Bool?
     public var checkpointEvery: Int?
     /// Router: at most so many labelled examples.
@@ -62,6 +64,7 @@ public struct RecipeStep: Sendable, Hashable, Codable {
         settings.optimiser.beta2 = beta2 ?? settings.optimiser.beta2
         settings.recomputes = recompute ?? false
         settings.lowerCasesAnswers = lowerCaseAnswers ?? false
+        settings.augmentsImages = augment ?? false
         settings.freezesProjector = freezeProjector ?? false
         settings.checkpointEvery = checkpointEvery ?? settings.checkpointEvery
         return settings

@@ -54,11 +54,21 @@ final class ConversationLearner: StageLearner {
             let part = examples[first..<min(examples.count, first + settings.microBatch)].map { sequences[$0] }
             let packed = PackedBatch(part, rowsPerImage: model.rowsPerImage)
             let result = try await network.learn(
-                packed, features: features?.features(packed.images), factor: 1 / Float(max(1, targets)), isolation: isolation)
+                packed, features: imageFeatures(packed.images, update: update, first: first), factor: 1 / Float(max(1, targets)),
+                isolation: isolation)
             outcome.loss += result.loss / Double(max(1, targets))
             outcome.rows += result.rows
         }
         return outcome
+    }
+
+    /// What the tower makes of some examples' images.
+    ///
+    /// - Parameter first: place of the first of these examples in the update's batch: micro-batches of one draw different augmentations.
+    private func imageFeatures(_ images: [Int], update: Int, first: Int) -> Rows? {
+        guard settings.augmentsImages else { return features?.features(images) }
+        let drawn = Augmentation.drawn(first + images.count, seed: settings.seed, update: update)
+        return features?.features(images, augmentations: Array(drawn.suffix(images.count)))
     }
 
     func checkpoint() throws -> PublishedCheckpoint {

@@ -36,6 +36,9 @@ public struct StageSettings: Sendable, Hashable, Codable {
     public var recomputes: Bool
     /// Whether answers are learnt in lower case.
     public var lowerCasesAnswers: Bool
+    /// Whether images change a little each time they are seen (`Augmentation`), so that fewer of them are learnt by heart. In the encoder
+    /// step they always do.
+    public var augmentsImages: Bool
     /// Step 3: whether the projector stays as it is, as the paper says. The public code trains it.
     public var freezesProjector: Bool
     /// Updates between checkpoints; 0 for none but the last.
@@ -59,6 +62,7 @@ public struct StageSettings: Sendable, Hashable, Codable {
         seed = 0
         recomputes = false
         lowerCasesAnswers = false
+        augmentsImages = false
         freezesProjector = false
         checkpointEvery = 500
     }

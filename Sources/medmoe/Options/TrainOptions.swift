@@ -25,6 +25,7 @@ struct TrainOptions: ParsableArguments {
     @Option(help: "Seed of order and new weights.") var seed: UInt64?
     @Flag(help: "Compute activations again in the backward pass: less memory, a third more work.") var recompute = false
     @Flag(name: .customLong("lower-case-answers"), help: "Learn answers in lower case.") var lowerCaseAnswers = false
+    @Flag(help: "Change images a little each time they are seen (align, instruct, experts; encoder always does).") var augment = false
     @Option(name: .customLong("checkpoint-every"), help: "Updates between checkpoints; 0 for none.") var checkpointEvery: Int?
     @Flag(name: .customLong("skip-bad"), help: "Leave bad entries out and count them. By default one is enough to refuse all.") var skipBad = false
     @OptionGroup var compute: TrainThreads
@@ -55,6 +56,7 @@ struct TrainOptions: ParsableArguments {
         wanted.beta2 = beta2
         wanted.recompute = recompute
         wanted.lowerCaseAnswers = lowerCaseAnswers
+        wanted.augment = augment
         wanted.checkpointEvery = checkpointEvery
         var job = StageJob(wanted.settings(seed: seed ?? 0), model: model, data: data, images: images, out: out)
         job.skipsBad = skipBad
