@@ -66,9 +66,10 @@ extension TrainingContext {
     /// Pieces of a result of these extents; large enough that packing the operands is cheap beside the product.
     private func forEachTile(rows: Int, columns: Int, _ body: (Range<Int>, Range<Int>) -> Void) {
         guard rows > 0, columns > 0 else { return }
-        // Four pieces or more where there is work for them; columns stay whole as long as the rows are many.
-        let rowBlock = rows >= 4 * 96 ? min(512, (rows + 3) / 4) : rows
-        let rowPieces = (rows + rowBlock - 1) / rowBlock
+        // A multiple of four pieces where there is work for them, so that two or four threads end together; columns stay whole as long as
+        // the rows are many.
+        let rowPieces = rows >= 4 * 96 ? (rows + 4 * 768 - 1) / (4 * 768) * 4 : 1
+        let rowBlock = (rows + rowPieces - 1) / rowPieces
         let wanted = max(1, 4 / rowPieces)
         let columnBlock = min(2048, max(96, (columns + wanted - 1) / wanted))
         let columnPieces = (columns + columnBlock - 1) / columnBlock
