@@ -7,7 +7,7 @@ extension Commands {
     @Suite struct BundledModel {
         static let questions: [(image: String, question: String, answer: String)] = [
             (Checkout.chest, "What organ system is being imaged?", "chest"),
-            (Checkout.brain, "What type of MRI is used to acquire this image?", "t2 weighted"),
+            (Checkout.brain, "What type of MRI is used to acquire this image?", "t2"),
             (Checkout.bowel, "Is there air in the bowel?", "yes"),
         ]
 
@@ -108,15 +108,14 @@ extension Commands {
         func aStopStringEndsAnAnswerAndIsNot() async throws {
             let program = try Program()
             let arguments = [
-                "ask", "--model", Checkout.bundledModel, "--image", Checkout.brain, "--stop", "weigh",
-                "What type of MRI is used to acquire this image?",
+                "ask", "--model", Checkout.bundledModel, "--image", Checkout.chest, "--stop", "effus", "What abnormality is seen?",
             ]
             let answer = try await program.succeed(arguments + ["--json"]).answer()
-            #expect(answer.answer?.trimmingCharacters(in: .whitespaces) == "t2")
+            #expect(answer.answer?.trimmingCharacters(in: .whitespaces) == "bilateral pleural")
             #expect(answer.finish == "stop")
             let text = try await program.succeed(arguments)
             // What was streamed cannot be taken back: a blank before the stop string may be there.
-            #expect(text.output.trimmingCharacters(in: .whitespacesAndNewlines) == "t2")
+            #expect(text.output.trimmingCharacters(in: .whitespacesAndNewlines) == "bilateral pleural")
         }
     }
 }

@@ -30,7 +30,7 @@ extension Commands {
             #expect(outcome.end == .exited(1))
             let answers = try outcome.answers()
             #expect(answers.map(\.id) == ["a", "b", "c", "d", "6", "a"])
-            #expect(answers.prefix(5).map(\.answer) == ["chest", nil, "t2 weighted", nil, "yes"])
+            #expect(answers.prefix(5).map(\.answer) == ["chest", nil, "t2", nil, "yes"])
             #expect(answers[1].code == "invalid_image" && answers[1].error?.contains("missing.jpg") == true)
             #expect(answers[3].code == "invalid_request" && answers[3].error?.contains("empty") == true)
             #expect(answers[5].answer != nil)
