@@ -19,16 +19,27 @@ final class FeatureStore {
     }
 
     /// Features of some images, `[images · rowsPerImage, tower width]`; nil for none.
+    ///
+    /// Each image goes through the tower alone: the last bits of a matrix product depend on how many rows it has, and a run that goes on
+    /// from a checkpoint meets the images in other company than one that never stopped. Each thread takes an image at a time, as products
+    /// of so few rows are not worth sharing.
     func features(_ wanted: [Int]) -> Rows? {
         guard !wanted.isEmpty else { return nil }
-        let new = Set(wanted).subtracting(known.keys).sorted()
-        let made = Dictionary(uniqueKeysWithValues: zip(new, eachAlone(new)))
+        let places = Dictionary(grouping: wanted.indices) { wanted[$0] }.sorted { $0.key < $1.key }
+        let contexts = places.map { _ in TrainingContext(threads: 1) }
         let result = Rows(count: wanted.count * model.rowsPerImage, width: tower.configuration.hiddenSize)
-        for (place, image) in wanted.enumerated() {
-            guard let rows = known[image] ?? made[image] else { continue }
-            result.row(place * model.rowsPerImage).update(from: rows.pointer, count: rows.elementCount)
+        context.pool.forEach(places.count) { index in
+            let (image, itsPlaces) = places[index]
+            let rows = known[image] ?? encoded([image], contexts[index])
+            for place in itsPlaces {
+                result.row(place * model.rowsPerImage).update(from: rows.pointer, count: rows.elementCount)
+            }
         }
-        for image in new.prefix(max(0, keeps - known.count)) { known[image] = made[image] }
+        context.count(contexts)
+        for (image, itsPlaces) in places where known[image] == nil && known.count < keeps {
+            let first = itsPlaces[0] * model.rowsPerImage
+            known[image] = result.slice(first..<first + model.rowsPerImage)
+        }
         return result
     }
 
@@ -38,19 +49,6 @@ final class FeatureStore {
     /// - Parameter augmentations: one for each image.
     func features(_ wanted: [Int], augmentations: [Augmentation]) -> Rows? {
         wanted.isEmpty ? nil : encoded(wanted, augmentations: augmentations, context)
-    }
-
-    /// Features of images, each through the tower alone: the last bits of a matrix product depend on how many rows it has, and a run that
-    /// goes on from a checkpoint meets the images in other company than one that never stopped. Each thread takes an image at a time, as
-    /// products of so few rows are not worth sharing.
-    private func eachAlone(_ wanted: [Int]) -> [Rows] {
-        let contexts = wanted.map { _ in TrainingContext(threads: 1) }
-        var results: [Rows?] = wanted.map { _ in nil }
-        results.withUnsafeMutableBufferPointer { results in
-            context.pool.forEach(wanted.count) { results[$0] = encoded([wanted[$0]], contexts[$0]) }
-        }
-        context.count(contexts)
-        return results.compactMap { $0 }
     }
 
     private func encoded(_ wanted: [Int], augmentations: [Augmentation] = [], _ context: TrainingContext) -> Rows {
