@@ -34,6 +34,28 @@ struct BatchOrderTests {
         #expect(abs(early - late) < 20)
     }
 
+    @Test("examples of equal length that are neighbours in the file meet no more often than others")
+    func neighboursDoNotStayTogether() {
+        let order = BatchOrder(lengths: Array(repeating: 1, count: 2400), batchSize: 24, seed: 0)
+        // Four kinds in a row each, as files of several data sets have them.
+        let kinds = (0..<4).flatMap { order.batches(epoch: $0) }.map { batch in Set(batch.map { $0 / 600 }).count }
+        // A batch of 24 that is drawn at random has all four kinds in 996 of 1,000 cases.
+        #expect(kinds.filter { $0 == 4 }.count > 390, "\(kinds)")
+    }
+
+    @Test("examples of a batch meet again in the next epoch no more often than by chance", arguments: [UInt64(0), 1, 77])
+    func epochsAreIndependent(seed: UInt64) {
+        let order = BatchOrder(lengths: Array(repeating: 1, count: 2400), batchSize: 24, seed: seed)
+        let epochs = (0..<4).map { epoch in
+            Set(order.batches(epoch: epoch).flatMap { batch in batch.flatMap { one in batch.filter { $0 > one }.map { [one, $0] } } })
+        }
+        for (before, after) in zip(epochs, epochs.dropFirst()) {
+            // By chance: 23 of 2,399.
+            let again = Double(after.intersection(before).count) / Double(after.count)
+            #expect(again < 0.015, "\(again)")
+        }
+    }
+
     @Test("some examples are drawn by the seed, in their order; all of them when there are fewer")
     func someAreDrawn() {
         let all = Array(0..<100)

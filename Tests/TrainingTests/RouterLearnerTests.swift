@@ -29,12 +29,12 @@ struct RouterLearnerTests {
         return RouterLearner(model, examples: examples, layers: 2, domains: 3, settings: settings, context)
     }
 
-    /// Learnt from 60 examples for ten epochs.
+    /// Learnt from 60 examples for twenty epochs.
     private func learnt() async throws -> (learner: RouterLearner, losses: [Double]) {
         let learner = try learner(examples((0..<60).map { $0 / 2 % 3 }))
         let optimiser = AdamW(learner.parameters)
         var losses: [Double] = []
-        for update in 0..<10 * learner.updatesPerEpoch {
+        for update in 0..<20 * learner.updatesPerEpoch {
             losses.append(try await learner.learn(update: update, isolation: nil).loss)
             optimiser.step(rate: 2e-2, context)
         }

@@ -7,6 +7,13 @@ public struct SplitMix64: RandomNumberGenerator, Sendable {
     /// Any seed will do, 0 included.
     public init(seed: UInt64) { state = seed }
 
+    /// One of many sequences of a seed that have nothing to do with each other. Numbers of streams are hashed: states that differ by a small
+    /// multiple of the generator's own increment give the same numbers some draws apart.
+    public init(seed: UInt64, stream: Int) {
+        var hash = SplitMix64(seed: UInt64(truncatingIfNeeded: stream))
+        state = seed ^ hash.next()
+    }
+
     /// The next 64 random bits.
     public mutating func next() -> UInt64 {
         state &+= 0x9E37_79B9_7F4A_7C15

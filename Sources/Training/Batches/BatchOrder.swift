@@ -15,12 +15,14 @@ struct BatchOrder: Sendable {
 
     /// The examples of each batch of an epoch.
     func batches(epoch: Int) -> [[Int]] {
-        var random = SplitMix64(seed: seed &+ UInt64(truncatingIfNeeded: epoch) &* 0x9E37_79B9_7F4A_7C15)
+        var random = SplitMix64(seed: seed, stream: epoch)
         let shuffled = Array(lengths.indices).shuffled(using: &random)
         var batches: [[Int]] = []
         for start in stride(from: 0, to: shuffled.count, by: batchSize * Self.window) {
-            let window = shuffled[start..<min(shuffled.count, start + batchSize * Self.window)]
-                .sorted { (lengths[$0], $0) < (lengths[$1], $1) }
+            // Equal lengths stay shuffled: by place in the file, questions about one image, or images of one kind, would come together.
+            let window = shuffled[start..<min(shuffled.count, start + batchSize * Self.window)].enumerated()
+                .sorted { (lengths[$0.element], $0.offset) < (lengths[$1.element], $1.offset) }
+                .map(\.element)
             for first in stride(from: 0, to: window.count, by: batchSize) {
                 batches.append(Array(window[first..<min(window.count, first + batchSize)]))
             }
