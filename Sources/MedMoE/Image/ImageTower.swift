@@ -22,12 +22,7 @@ struct ImageTower: Sendable {
         let reader = WeightReader(source: source, hint: "the image tower is incomplete")
         let hidden = configuration.hiddenSize
         let patch = configuration.patchSize
-        // Hidden state 0 is the embeddings; state n is the output of layer n.
-        let needed = selectedLayer < 0 ? configuration.layerCount + 1 + selectedLayer : selectedLayer
-        guard (0...configuration.layerCount).contains(needed) else {
-            throw ModelError.inconsistent(
-                "mm_vision_select_layer \(selectedLayer) is outside a tower of \(configuration.layerCount) layers")
-        }
+        let needed = try configuration.layers(forHiddenState: selectedLayer)
         let embeddings = "vision_model.embeddings"
         patchWeight = try reader.float32("\(embeddings).patch_embedding.weight", shape: [hidden, 3, patch, patch])
             .reshaped([hidden, 3 * patch * patch])

@@ -60,9 +60,7 @@ public struct MedMoEModel: Sendable {
             throw ModelError.inconsistent("the image tower of \(folder.path) has no config.json: put the one of its CLIP model beside its weights")
         }
         let towerConfiguration = try ImageTowerConfiguration(contentsOf: URL(filePath: towerConfig))
-        guard towerConfiguration.hiddenSize == configuration.imageFeatureSize else {
-            throw ModelError.inconsistent("the tower's hidden_size is \(towerConfiguration.hiddenSize), config.json's mm_hidden_size \(configuration.imageFeatureSize): another tower belongs to this model")
-        }
+        try configuration.check(towerConfiguration)
         self.configuration = configuration
         self.towerConfiguration = towerConfiguration
         tokenizer = try TokenizerLoader.load(directory: URL(filePath: folder.path))

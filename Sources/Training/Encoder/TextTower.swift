@@ -59,7 +59,8 @@ final class TextTower {
         return maker.tensors
     }
 
-    /// - Parameter texts: token identifiers; cut at the tower's positions. None is empty.
+    /// - Parameter texts: token identifiers, all within the vocabulary: those of a `LearnableModel`'s tokenizer are. Cut at the tower's
+    ///   positions. None is empty.
     /// - Returns: `[texts, width]`
     func forward(_ texts: [[Int]]) -> (output: Rows, kept: Kept) {
         let tokens = texts.map { Array($0.prefix(shape.positions)) }
