@@ -65,6 +65,7 @@ struct VariantLearningTests {
             let patches = Rows(count: images * tower.configuration.patchCount, width: 3 * 4 * 4)
             for image in 0..<images { tower.cut(pixels, into: patches, first: image * tower.configuration.patchCount) }
             let (output, kept) = tower.forward(patches)
+            #expect(tower.output(of: patches).values == output.values)
             let one = try golden.floats("weighting")
             let weighting = try Rows(Tensor((0..<images).flatMap { _ in one }, shape: [output.count, output.width]))
             tower.backward(weighting, kept)
@@ -73,6 +74,14 @@ struct VariantLearningTests {
                 let error = relativeError(try #require(parameter.gradient).values, wanted)
                 #expect(error <= 1e-4 || parameter.name.hasSuffix("k_proj.bias"), "\(parameter.name): relative error \(error)")
             }
+            // Blocks that are computed again give the same bits.
+            let again = try golden.tower()
+            again.recomputes = true
+            for parameter in again.parameters { parameter.setLearns(true) }
+            let (recomputed, inputs) = again.forward(patches)
+            #expect(recomputed.values == output.values)
+            again.backward(try Rows(Tensor((0..<images).flatMap { _ in one }, shape: [output.count, output.width])), inputs)
+            #expect(again.parameters.map { $0.gradient?.values } == tower.parameters.map { $0.gradient?.values })
         }
     }
 }

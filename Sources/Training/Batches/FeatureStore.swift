@@ -20,24 +20,18 @@ final class FeatureStore {
 
     /// Features of some images, `[images · rowsPerImage, tower width]`; nil for none.
     ///
-    /// Each image goes through the tower alone: the last bits of a matrix product depend on how many rows it has, and a run that goes on
-    /// from a checkpoint meets the images in other company than one that never stopped. Each thread takes an image at a time, as products
-    /// of so few rows are not worth sharing.
-    func features(_ wanted: [Int]) -> Rows? {
+    /// - Throws: what reading an image throws that memory did not hold.
+    func features(_ wanted: [Int]) throws -> Rows? {
         guard !wanted.isEmpty else { return nil }
-        let places = Dictionary(grouping: wanted.indices) { wanted[$0] }.sorted { $0.key < $1.key }
-        let contexts = places.map { _ in TrainingContext(threads: 1) }
         let result = Rows(count: wanted.count * model.rowsPerImage, width: tower.configuration.hiddenSize)
-        context.pool.forEach(places.count) { index in
-            let (image, itsPlaces) = places[index]
-            let rows = known[image] ?? encoded([image], contexts[index])
-            for place in itsPlaces {
-                result.row(place * model.rowsPerImage).update(from: rows.pointer, count: rows.elementCount)
-            }
+        let places = Dictionary(grouping: wanted.indices) { wanted[$0] }
+        for (image, itsPlaces) in places {
+            if let rows = known[image] { put(rows, into: result, at: itsPlaces) }
         }
-        context.count(contexts)
-        for (image, itsPlaces) in places where known[image] == nil && known.count < keeps {
-            let first = itsPlaces[0] * model.rowsPerImage
+        let new = places.keys.filter { known[$0] == nil }.sorted()
+        encode(try new.map(images.square)) { index, rows in put(rows, into: result, at: places[new[index]] ?? []) }
+        for image in new where known.count < keeps {
+            let first = (places[image]?.first ?? 0) * model.rowsPerImage
             known[image] = result.slice(first..<first + model.rowsPerImage)
         }
         return result
@@ -47,20 +41,30 @@ final class FeatureStore {
     /// are alike.
     ///
     /// - Parameter augmentations: one for each image.
-    func features(_ wanted: [Int], augmentations: [Augmentation]) -> Rows? {
-        wanted.isEmpty ? nil : encoded(wanted, augmentations: augmentations, context)
+    /// - Throws: what reading an image throws that memory did not hold.
+    func features(_ wanted: [Int], augmentations: [Augmentation]) throws -> Rows? {
+        guard !wanted.isEmpty else { return nil }
+        let result = Rows(count: wanted.count * model.rowsPerImage, width: tower.configuration.hiddenSize)
+        encode(try wanted.map(images.square), augmentations: augmentations) { index, rows in put(rows, into: result, at: [index]) }
+        return result
     }
 
-    private func encoded(_ wanted: [Int], augmentations: [Augmentation] = [], _ context: TrainingContext) -> Rows {
-        let patches = images.patches(wanted, tower: tower, augmentations: augmentations, context)
-        let hidden = tower.forward(patches, layers: model.towerLayers, on: context).output
-        let result = Rows(count: wanted.count * model.rowsPerImage, width: hidden.width)
+    private func put(_ rows: Rows, into result: Rows, at places: [Int]) {
+        for place in places { result.row(place * model.rowsPerImage).update(from: rows.pointer, count: rows.elementCount) }
+    }
+
+    /// Makes features of images, each through the tower alone: the last bits of a matrix product depend on how many rows it has, and a run
+    /// that goes on from a checkpoint meets the images in other company than one that never stopped. Each thread takes an image at a time,
+    /// as products of so few rows are not worth sharing.
+    private func encode(_ squares: [[UInt8]], augmentations: [Augmentation] = [], _ body: (_ index: Int, _ features: Rows) -> Void) {
+        let contexts = squares.map { _ in TrainingContext(threads: 1) }
         // Where the configuration says so, an image's first row, its class token, is no feature.
-        let left = tower.rowsPerImage - model.rowsPerImage
-        for place in wanted.indices {
-            result.row(place * model.rowsPerImage).update(
-                from: hidden.row(place * tower.rowsPerImage + left), count: model.rowsPerImage * hidden.width)
+        let rows = tower.rowsPerImage - model.rowsPerImage..<tower.rowsPerImage
+        context.pool.forEach(squares.count) { index in
+            let change = augmentations.indices.contains(index) ? [augmentations[index]] : []
+            let patches = images.patches(of: [squares[index]], tower: tower, augmentations: change, contexts[index])
+            body(index, tower.output(of: patches, layers: model.towerLayers, on: contexts[index]).slice(rows))
         }
-        return result
+        context.count(contexts)
     }
 }

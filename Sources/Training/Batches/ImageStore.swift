@@ -4,18 +4,22 @@ import Datasets
 import Imaging
 import Tensors
 
-/// The images of the data, each once: decoded and brought to the tower's square, normalised when they are used.
+/// The images of the data, each once: decoded and brought to the tower's square, normalised when they are used. What does not fit in memory
+/// is decoded again each time.
 final class ImageStore {
     /// Paths below the folder of images.
     private(set) var paths: [String] = []
     private var numbers: [String: Int] = [:]
-    private var squares: [[UInt8]] = []
+    private var squares: [Int: [UInt8]] = [:]
+    private var room: Int
     private let model: LearnableModel
     private let folder: ImageFolder
     /// Normalised value of each possible byte, per channel: 3 · 256.
     private let table: [Float]
 
-    init(_ model: LearnableModel, folder: ImageFolder) {
+    /// - Parameter byteLimit: memory for decoded images.
+    init(_ model: LearnableModel, folder: ImageFolder, byteLimit: Int = 4 << 30) {
+        room = byteLimit
         self.model = model
         self.folder = folder
         let configuration = model.preprocessor.configuration
@@ -31,31 +35,45 @@ final class ImageStore {
     /// - Throws: `ImageFolder.Failure` or `ImageError`, which name the file.
     func number(of path: String) throws -> Int {
         if let known = numbers[path] { return known }
+        let square = try decoded(path)
+        let number = paths.count
+        if square.count <= room {
+            squares[number] = square
+            room -= square.count
+        }
+        paths.append(path)
+        numbers[path] = number
+        return number
+    }
+
+    /// Bytes of an image's square, red, green and blue of each pixel.
+    ///
+    /// - Throws: `ImageFolder.Failure` or `ImageError`, when the file is no longer what it was.
+    func square(_ number: Int) throws -> [UInt8] { try squares[number] ?? decoded(paths[number]) }
+
+    private func decoded(_ path: String) throws -> [UInt8] {
         let image = try model.decoder.decode(folder.bytes(of: path), named: path)
         let square = try model.preprocessor.squared(image)
         guard square.width == model.towerConfiguration.imageSize else {
             throw ImageError.notEncoderInput(width: square.width, height: square.height)
         }
-        squares.append(square.bytes)
-        paths.append(path)
-        numbers[path] = paths.count - 1
-        return paths.count - 1
+        return square.bytes
     }
 
-    /// Patches of some images, `[images · patches, 3 · patch · patch]`, normalised.
+    /// Patches of some squares, `[squares · patches, 3 · patch · patch]`, normalised.
     ///
     /// - Parameter augmentations: how each image is changed first; empty for not at all.
     func patches(
-        _ images: [Int], tower: TowerNetwork, augmentations: [Augmentation] = [], _ context: TrainingContext
+        of squares: [[UInt8]], tower: TowerNetwork, augmentations: [Augmentation] = [], _ context: TrainingContext
     ) -> Rows {
         let side = tower.configuration.imageSize
         let patch = tower.configuration.patchSize
         let count = tower.configuration.patchCount
-        let rows = Rows(count: images.count * count, width: 3 * patch * patch)
-        context.pool.forEach(images.count) { place in
+        let rows = Rows(count: squares.count * count, width: 3 * patch * patch)
+        context.pool.forEach(squares.count) { place in
             withUnsafeTemporaryAllocation(of: Float.self, capacity: 3 * side * side) { pixels in
                 guard let base = pixels.baseAddress else { return }
-                squares[images[place]].withUnsafeBufferPointer { bytes in
+                squares[place].withUnsafeBufferPointer { bytes in
                     if augmentations.indices.contains(place) {
                         augmentations[place].apply(to: bytes, side: side, target: base)
                         normalize(base, count: side * side)

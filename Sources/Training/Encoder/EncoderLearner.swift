@@ -47,6 +47,7 @@ final class EncoderLearner: StageLearner {
         self.settings = settings
         self.context = context
         tower = try TowerNetwork(model.folder.imageTower().source, configuration: model.towerConfiguration, context)
+        tower.recomputes = settings.recomputes
         let width = model.towerConfiguration.hiddenSize
         let shape = TextTowerShape(
             vocabulary: model.configuration.vocabularySize, width: width, layers: 2, heads: model.towerConfiguration.headCount,
@@ -76,7 +77,8 @@ final class EncoderLearner: StageLearner {
     func learn(update: Int, isolation: isolated (any Actor)?) async throws -> BatchOutcome {
         let pairs = order.pairs(update: update)
         let patches = images.patches(
-            pairs.map(\.image), tower: tower, augmentations: Augmentation.drawn(pairs.count, seed: settings.seed, update: update), context)
+            of: try pairs.map { try images.square($0.image) }, tower: tower,
+            augmentations: Augmentation.drawn(pairs.count, seed: settings.seed, update: update), context)
         let (hidden, keptTower) = tower.forward(patches)
         let (pooled, keptPooled) = tower.pooled(hidden)
         let (imageEmbedding, keptImage) = imageHead.forward(pooled, context)
@@ -125,12 +127,14 @@ final class EncoderLearner: StageLearner {
     /// How well the head tells modalities of images that were not learnt from.
     ///
     /// - Parameter labelled: numbers of images with their domains.
-    func measure(_ labelled: [(image: Int, domain: Int)], in images: ImageStore, domains: [String]) -> ModalityReport {
+    /// - Throws: what reading an image throws that memory did not hold.
+    func measure(_ labelled: [(image: Int, domain: Int)], in images: ImageStore, domains: [String]) throws -> ModalityReport {
         var report = ModalityReport(domains: domains, layers: [])
         // A part at a time, for the memory's sake.
         for first in stride(from: 0, to: labelled.count, by: settings.batch) {
             let part = labelled[first..<min(labelled.count, first + settings.batch)]
-            let (hidden, _) = tower.forward(images.patches(part.map(\.image), tower: tower, context))
+            let squares = try part.map { try images.square($0.image) }
+            let hidden = tower.output(of: images.patches(of: squares, tower: tower, context))
             let logits = modalityHead.forward(tower.pooled(hidden).normed, context)
             for (row, (_, domain)) in part.enumerated() {
                 let guess = GateChoice.largest(UnsafeBufferPointer(start: logits.row(row), count: domains.count), except: nil)

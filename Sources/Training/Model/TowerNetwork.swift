@@ -67,11 +67,20 @@ public final class TowerNetwork {
     /// Rows of one image, its class token's included.
     public var rowsPerImage: Int { configuration.patchCount + 1 }
 
+    /// Whether `forward` keeps the input of each block alone, and `backward` computes the block again.
+    var recomputes = false
+
     /// What a backward pass needs of the forward pass.
     struct Kept {
         fileprivate let pixels: Rows
         fileprivate let embedded: Rows
-        fileprivate var blocks: [EncoderBlock.Kept] = []
+        fileprivate let layout: PackedLayout
+        fileprivate var blocks: [Block] = []
+
+        fileprivate enum Block {
+            case all(EncoderBlock.Kept)
+            case input(Rows)
+        }
     }
 
     /// - Parameter source: tensors named `vision_model.…`.
@@ -117,17 +126,43 @@ public final class TowerNetwork {
         }
     }
 
+    /// - Parameter pixels: `[images · patches, 3 · patch · patch]`, as `cut` writes them.
+    /// - Returns: hidden rows of all images, `[images · (1 + patches), hidden]`, each image's class token first.
+    func forward(_ pixels: Rows) -> (output: Rows, kept: Kept) {
+        let layout = layout(of: pixels)
+        let embedded = embedded(pixels, context)
+        var kept = Kept(pixels: pixels, embedded: embedded, layout: layout)
+        var hidden = preNorm.forward(embedded, context)
+        for block in blocks {
+            let (y, state) = block.forward(hidden, layout, context)
+            kept.blocks.append(recomputes ? .input(hidden) : .all(state))
+            hidden = y
+        }
+        return (hidden, kept)
+    }
+
+    /// What `forward` returns, without a backward pass to come: nothing is kept.
+    ///
     /// - Parameters:
-    ///   - patches: `[images · patches, 3 · patch · patch]`, as `cut` writes them.
     ///   - layers: how many encoder layers run; nil for all.
     ///   - other: the threads that compute; nil for the tower's own.
-    /// - Returns: hidden rows of all images, `[images · (1 + patches), hidden]`, each image's class token first.
-    func forward(_ pixels: Rows, layers: Int? = nil, on other: TrainingContext? = nil) -> (output: Rows, kept: Kept) {
+    func output(of pixels: Rows, layers: Int? = nil, on other: TrainingContext? = nil) -> Rows {
         let context = other ?? context
-        let images = pixels.count / configuration.patchCount
-        let layout = PackedLayout(lengths: Array(repeating: rowsPerImage, count: images))
+        let layout = layout(of: pixels)
+        var hidden = preNorm.forward(embedded(pixels, context), context)
+        for block in blocks.prefix(layers ?? blocks.count) { hidden = block.forward(hidden, layout, context).output }
+        return hidden
+    }
+
+    private func layout(of pixels: Rows) -> PackedLayout {
+        PackedLayout(lengths: Array(repeating: rowsPerImage, count: pixels.count / configuration.patchCount))
+    }
+
+    /// Patches, each image's class token before them, with their positions.
+    private func embedded(_ pixels: Rows, _ context: TrainingContext) -> Rows {
         let weight = patches.value
         let embedded = context.product(pixels, transposed: weight)
+        let images = pixels.count / configuration.patchCount
         let x = Rows(count: images * rowsPerImage, width: configuration.hiddenSize)
         context.pool.forEach(images) { image in
             let first = image * rowsPerImage
@@ -135,23 +170,20 @@ public final class TowerNetwork {
             x.row(first + 1).update(from: embedded.row(image * configuration.patchCount), count: configuration.patchCount * x.width)
             ck_add(x.row(first), positions.value.pointer, rowsPerImage * x.width)
         }
-        var kept = Kept(pixels: pixels, embedded: x)
-        var hidden = preNorm.forward(x, context)
-        for block in blocks.prefix(layers ?? blocks.count) {
-            let (y, state) = block.forward(hidden, layout, context)
-            kept.blocks.append(state)
-            hidden = y
-        }
-        return (hidden, kept)
+        return x
     }
 
-    /// Collects the gradients of everything up to the layers that `forward` ran.
+    /// Collects the gradients of all parameters but the last norm's.
     ///
     /// - Parameter dy: gradient of the output; used up.
     func backward(_ dy: Rows, _ kept: consuming Kept) {
         var gradient = dy
-        for block in blocks.prefix(kept.blocks.count).reversed() {
-            gradient = block.backward(gradient, kept.blocks.removeLast(), context)
+        for block in blocks.reversed() {
+            let state = switch kept.blocks.removeLast() {
+                case .all(let state): state
+                case .input(let x): block.forward(x, kept.layout, context).kept
+            }
+            gradient = block.backward(gradient, state, context)
         }
         let dx = preNorm.backward(gradient, input: kept.embedded, context)
         let images = kept.pixels.count / configuration.patchCount

@@ -54,7 +54,7 @@ final class ConversationLearner: StageLearner {
             let part = examples[first..<min(examples.count, first + settings.microBatch)].map { sequences[$0] }
             let packed = PackedBatch(part, rowsPerImage: model.rowsPerImage)
             let result = try await network.learn(
-                packed, features: imageFeatures(packed.images, update: update, first: first), factor: 1 / Float(max(1, targets)),
+                packed, features: try imageFeatures(packed.images, update: update, first: first), factor: 1 / Float(max(1, targets)),
                 isolation: isolation)
             outcome.loss += result.loss / Double(max(1, targets))
             outcome.rows += result.rows
@@ -65,10 +65,10 @@ final class ConversationLearner: StageLearner {
     /// What the tower makes of some examples' images.
     ///
     /// - Parameter first: place of the first of these examples in the update's batch: micro-batches of one draw different augmentations.
-    private func imageFeatures(_ images: [Int], update: Int, first: Int) -> Rows? {
-        guard settings.augmentsImages else { return features?.features(images) }
+    private func imageFeatures(_ images: [Int], update: Int, first: Int) throws -> Rows? {
+        guard settings.augmentsImages else { return try features?.features(images) }
         let drawn = Augmentation.drawn(first + images.count, seed: settings.seed, update: update)
-        return features?.features(images, augmentations: Array(drawn.suffix(images.count)))
+        return try features?.features(images, augmentations: Array(drawn.suffix(images.count)))
     }
 
     func checkpoint() throws -> PublishedCheckpoint {

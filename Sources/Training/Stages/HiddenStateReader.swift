@@ -30,7 +30,7 @@ struct HiddenStateReader {
                 try sequences.prompt(conversation, image: conversation.image.map { try images.number(of: $0) })
             }
             let packed = PackedBatch(prompts, rowsPerImage: model.rowsPerImage)
-            let (input, _) = try network.embed(packed, features.features(packed.images))
+            let (input, _) = try network.embed(packed, try features.features(packed.images))
             try await network.language.observe(input, packed.layout) { layer, h in
                 guard let place = layers.firstIndex(of: layer) else { return }
                 for (index, rows) in packed.layout.sequences.enumerated() {

@@ -27,16 +27,14 @@ struct StageData {
         self.sequences = sequences
         let rowsPerImage = model.rowsPerImage
         let decoder = model.decoder
-        let isText = form == .text
-        let rules = DataRules(
-            images: isText ? nil : job.images.map { ImageFolder(path: $0) },
-            modalities: job.settings.step == .router ? Set(job.shape.domains) : nil, allowsTextOnly: isText,
-            decode: { bytes, name in _ = try decoder.decode(bytes, named: name) },
-            length: .init(limit: model.configuration.contextLength) { conversation in
-                try sequences.sequence(conversation, image: 0).rows(rowsPerImage: rowsPerImage)
-            })
+        var rules = job.dataRules
+        rules.decode = { bytes, name in _ = try decoder.decode(bytes, named: name) }
+        rules.length = DataRules.LengthRule(limit: model.configuration.contextLength) { conversation in
+            try sequences.sequence(conversation, image: 0).rows(rowsPerImage: rowsPerImage)
+        }
+        let what = files == job.data ? "checking data" : "checking held-out data"
         let data = try DataValidation(rules: rules, skipsBad: job.skipsBad).run(files: files) { done, total in
-            observer.prepared("checking data", done: done, total: total)
+            observer.prepared(what, done: done, total: total)
         }
         if !data.problems.isEmpty { observer.skipped(data.counts.map { ($0.key.rawValue, $0.value) }.sorted { $0.0 < $1.0 }) }
         var chosen: [Conversation] = []
@@ -51,5 +49,17 @@ struct StageData {
         }
         conversations = chosen
         digest = hash.finalize().map { String(format: "%02x", $0) }.joined()
+    }
+}
+
+extension StageJob {
+    /// What the step demands of its data, as far as that can be told without its model.
+    public var dataRules: DataRules {
+        let isText = settings.step == .language
+        // Elsewhere labels do not count; here one that is misspelt would be learnt from as if the image had none.
+        let readsLabels = settings.step == .router || settings.step == .encoder
+        return DataRules(
+            images: isText ? nil : images.map { ImageFolder(path: $0) }, modalities: readsLabels ? Set(shape.domains) : nil,
+            allowsTextOnly: isText)
     }
 }

@@ -43,10 +43,12 @@ public actor StageRunner {
         let learner: any StageLearner
         switch job.settings.step {
         case .encoder:
+            // Before hours of work: bad held-out data is found now.
+            let heldOut = try heldOutImages(job, model, observer)
             let encoder = try encoder(job, model, data, context, observer)
             try await loop(job, encoder, work, context, observer)
-            if let (labelled, images) = try heldOutImages(job, model, observer) {
-                result.modalities = encoder.measure(labelled, in: images, domains: job.shape.domains)
+            if let (labelled, images) = heldOut {
+                result.modalities = try encoder.measure(labelled, in: images, domains: job.shape.domains)
             }
             learner = encoder
         case .router:
