@@ -152,7 +152,7 @@ private struct Bench {
         #expect(bench.beat(7, 1, 1, from: bench.a).isEmpty)
         bench.now += .milliseconds(501)
         #expect(bench.beat(7, 1, 1, from: bench.a) == (2...5).map { "again a 7.\($0) 1" })
-        // Computing may take for ever.
+        // Computing may take long.
         bench.now += .seconds(3600)
         #expect(bench.beat(7, 5, 1, from: bench.a).isEmpty)
     }
@@ -268,6 +268,84 @@ private struct Bench {
         _ = bench.hear(bench.a, .hello(TrainerHello(incarnation: bench.a.incarnation, name: "a")))
         #expect(!bench.wait(.milliseconds(2900)).contains("note"))
         #expect(bench.wait(.milliseconds(100)).contains("note"))
+    }
+
+    @Test func whoBeatsButNeverAnswersIsLostWhenTheTimeOfItsCallIsOver() throws {
+        // 60 s, 5 s for 50 rows, 1 s for 800 bytes there and 800 back.
+        var bench = Bench { ($0.callPatience, $0.slowestRows, $0.slowestLink) = (.seconds(60), 10, 1600) }
+        _ = bench.call(try passing(1, rows: 50, width: 4) { _ in 0 }, of: bench.a)
+        _ = bench.call(of: bench.b)
+        _ = bench.beat(7, 2, 1, from: bench.a)
+        let both = [bench.a, bench.b]
+        #expect(!bench.wait(.seconds(59), hearing: both).contains("note"))
+        _ = bench.answer(2, from: bench.b)
+        // Saying the same again is no progress.
+        _ = bench.beat(7, 2, 1, from: bench.a)
+        #expect(!bench.wait(.milliseconds(6999), hearing: both).contains("note"))
+        #expect(bench.wait(.milliseconds(2), hearing: both).filter { !$0.hasPrefix("beat") } == ["note", "lost 3 a"])
+        let reason = bench.machine.session?.lost?.reason ?? ""
+        #expect(reason.contains("did not answer call 2 (forward) within 66.0 seconds") && reason.contains("start it again"), "\(reason)")
+        // It is there, but the next session would hang as well; a new run of it is another trainer.
+        #expect(bench.machine.trainers == [bench.b])
+        #expect(bench.beat(7, 2, 1, from: bench.a) == ["helloFirst a"])
+        #expect(bench.hear(bench.a, .hello(TrainerHello(incarnation: bench.a.incarnation, name: "a"))) == ["overloaded a"])
+        let anew = TrainerPort.Trainer(incarnation: .random(), name: "a")
+        #expect(bench.hear(anew, .hello(TrainerHello(incarnation: anew.incarnation, name: "a"))) == ["note", "beat ?"])
+        #expect(bench.machine.trainers == [bench.b, anew])
+    }
+
+    @Test func whoGetsOnIsWaitedForHoweverSlowItIs() {
+        var bench = Bench { $0.callPatience = .seconds(60) }
+        let both = [bench.a, bench.b]
+        // Numbers 2 to 5, on their way for long.
+        for _ in 0..<4 { _ = bench.call(of: bench.a) }
+        #expect(!bench.wait(.seconds(59), hearing: both).contains("note"))
+        _ = bench.beat(7, 2, 1, from: bench.a)
+        #expect(!bench.wait(.seconds(59), hearing: both).contains("note"), "the first has arrived")
+        _ = bench.beat(7, 5, 1, from: bench.a)
+        var idle = bench
+        #expect(idle.wait(.milliseconds(1001), hearing: both).contains("lost 3 a"), "the others do not delay it")
+        for number: UInt64 in 2...4 {
+            _ = bench.answer(number, from: bench.a)
+            #expect(!bench.wait(.seconds(59), hearing: both).contains("note"), "call \(number) is answered")
+        }
+        _ = bench.beat(7, 5, 5, from: bench.a)
+        #expect(!bench.wait(.seconds(59), hearing: both).contains("note"), "the last is ended, its answer on its way")
+        // Neither this nor what was never sent counts again.
+        _ = (bench.beat(7, 5, 5, from: bench.a), bench.beat(7, 99, 99, from: bench.a))
+        #expect(bench.wait(.milliseconds(1001), hearing: both).contains("lost 6 a"))
+    }
+
+    @Test func repeatsDoNotMakeACallYounger() {
+        var bench = Bench { $0.callPatience = .seconds(60) }
+        _ = bench.call(of: bench.a)
+        var repeats = 0
+        for _ in 0..<59 {
+            #expect(!bench.wait(.seconds(1), hearing: [bench.a, bench.b]).contains("note"))
+            repeats += bench.beat(7, 1, 1, from: bench.a).count
+        }
+        #expect(repeats > 1)
+        #expect(bench.wait(.milliseconds(1001), hearing: [bench.a, bench.b]).contains("lost 3 a"))
+    }
+
+    @Test func anOpenMayWaitForTheEndOfWhatIsOver() {
+        var bench = Bench { ($0.callPatience, $0.openPatience) = (.seconds(60), .seconds(600)) }
+        let both = [bench.a, bench.b]
+        _ = bench.call(of: bench.a)
+        _ = bench.wait(.seconds(59), hearing: both)
+        _ = bench.handle(.begin(session: 8, [bench.a]))
+        _ = bench.call(opening(), of: bench.a)
+        #expect(!bench.wait(.milliseconds(599_999), hearing: both).contains("note"))
+        #expect(bench.wait(.milliseconds(2), hearing: both).contains("lost 4 a"))
+    }
+
+    @Test func ownSleepIsNotTheTimeOfACall() {
+        var bench = Bench { $0.callPatience = .seconds(60) }
+        _ = bench.call(of: bench.a)
+        bench.now += .seconds(600)
+        #expect(bench.handle(.tick) == ["beat a", "beat b"])
+        #expect(!bench.wait(.seconds(58), hearing: [bench.a, bench.b]).contains("note"))
+        #expect(bench.wait(.seconds(2), hearing: [bench.a, bench.b]).contains("lost 3 a"))
     }
 
     @Test func aSessionDoesNotBeginWithWhoIsGone() {

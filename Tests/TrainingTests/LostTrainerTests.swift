@@ -115,7 +115,7 @@ final class ScriptedFleet: ExpertFleet {
 
     func copy(_ place: ExpertTensor, _ state: LearningState) throws -> Tensor { throw TrainingError.internalState("there are no experts") }
     func traffic(isolation: isolated (any Actor)?) async -> FleetTraffic { FleetTraffic() }
-    func submitForward(layer: Int, _ batches: [ExpertRows]) throws {}
+    func submitForward(layer: Int, _ batches: [ExpertRows], keeps: Bool) throws {}
     func outputs(layer: Int, isolation: isolated (any Actor)?) async throws -> [Rows] { [] }
     func submitBackward(layer: Int, _ gradients: [ExpertRows], needsInput: Bool) throws {}
     func gradients(layer: Int, isolation: isolated (any Actor)?) async throws -> [ExpertGradient] { [] }

@@ -27,11 +27,15 @@ public struct ExpertGradient {
 
 /// Where domain experts learn: in this process, or in trainers on the cluster.
 ///
-/// Within a step a mixture layer sends its rows forward and then gradients back, in the same order and for the same experts.
+/// Within a step a mixture layer sends its rows forward and then gradients back, in the same order and for the same experts. With
+/// recomputed activations the rows go forward twice, the first time without anything being kept.
 /// Both ways are split: whoever submitted has other work (the meta expert) until it asks for the results.
 public protocol ExpertTrainers: AnyObject {
     /// Hands over rows for some experts of a layer.
-    func submitForward(layer: Int, _ batches: [ExpertRows]) throws
+    ///
+    /// - Parameter keeps: whether their gradients follow. What a backward pass needs takes several times the memory of the rows, so
+    ///   it is kept only then; whatever an earlier forward pass of the layer left goes in any case.
+    func submitForward(layer: Int, _ batches: [ExpertRows], keeps: Bool) throws
 
     /// The outputs of the rows that were submitted.
     ///
@@ -40,7 +44,8 @@ public protocol ExpertTrainers: AnyObject {
 
     /// Hands over gradients, which collect those of the experts' weights.
     ///
-    /// - Parameter gradients: of the outputs of this layer, already multiplied by the gate's factors.
+    /// - Parameter gradients: of the outputs of this layer, already multiplied by the gate's factors. Where the forward pass kept
+    ///   nothing, asking for what came of them throws.
     func submitBackward(layer: Int, _ gradients: [ExpertRows], needsInput: Bool) throws
 
     /// What came of the gradients that were submitted, for each element of them.

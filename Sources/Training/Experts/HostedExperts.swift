@@ -66,12 +66,19 @@ public final class HostedExperts {
         try rows(place, state).tensor(shape: parameters[place]?.shape)
     }
 
-    /// The outputs of some experts of one layer, `[rows, hidden]` each. What the backward pass needs is kept.
+    /// Rows of the forward passes that wait for their gradients, by layer.
+    public var openRows: [Int: Int] { experts.openRows }
+
+    /// The outputs of some experts of one layer, `[rows, hidden]` each. What the backward pass needs is kept until that pass, the
+    /// layer's next forward pass, or an update.
     ///
     /// - Throws: `TrainingError` for an expert that is not held here.
-    public func forward(layer: Int, _ batches: [ExpertRows]) throws -> [Rows] { try experts.forward(layer: layer, batches) }
+    public func forward(layer: Int, _ batches: [ExpertRows]) throws -> [Rows] {
+        try experts.forward(layer: layer, batches, keeps: true)
+    }
 
-    /// Collects gradients of the experts' weights; `gradients` are those of the outputs, for the same experts and rows.
+    /// Collects gradients of the experts' weights; `gradients` are those of the outputs, for the same experts and rows. Without any
+    /// it gives back what the forward pass kept, and does nothing else.
     ///
     /// - Throws: `TrainingError` for an expert without an open forward pass.
     public func backward(layer: Int, _ gradients: [ExpertRows], needsInput: Bool) throws -> [ExpertGradient] {
@@ -81,8 +88,12 @@ public final class HostedExperts {
     /// Sum of squares of each tensor's gradient, in the order of the course.
     public func squaredGradients() -> [Double] { optimiser.squaredGradients(context) }
 
-    /// Changes the weights by their gradients, and sets those to zero.
-    public func update(rate: Float, scale: Float) { optimiser.step(rate: rate, scale: scale, context) }
+    /// Changes the weights by their gradients, and sets those to zero. What forward passes kept belongs to the weights of before, and
+    /// goes.
+    public func update(rate: Float, scale: Float) {
+        experts.endPasses()
+        optimiser.step(rate: rate, scale: scale, context)
+    }
 
     private func rows(_ place: ExpertTensor, _ state: LearningState) throws -> Rows {
         guard let parameter = parameters[place], let index = places[place] else {

@@ -9,8 +9,9 @@ public final class LocalExperts: ExpertTrainers {
 
     /// Per mixture layer its experts by index.
     let experts: [Int: [Int: FeedForwardLayer]]
-    private var submittedRows: [Int: [ExpertRows]] = [:]
+    private var submittedRows: [Int: (batches: [ExpertRows], keeps: Bool)] = [:]
     private var submittedGradients: [Int: (gradients: [ExpertRows], needsInput: Bool)] = [:]
+    /// What forward passes kept for a backward pass: by layer, then by expert.
     private var open: [Int: [Int: Open]] = [:]
     private let context: TrainingContext
 
@@ -20,10 +21,14 @@ public final class LocalExperts: ExpertTrainers {
         self.context = context
     }
 
-    public func submitForward(layer: Int, _ batches: [ExpertRows]) { submittedRows[layer] = batches }
+    /// Rows of the forward passes that wait for their gradients, by layer.
+    var openRows: [Int: Int] { open.mapValues { passes in passes.values.reduce(0) { $0 + $1.kept.rows } } }
+
+    public func submitForward(layer: Int, _ batches: [ExpertRows], keeps: Bool) { submittedRows[layer] = (batches, keeps) }
 
     public func outputs(layer: Int, isolation: isolated (any Actor)?) async throws -> [Rows] {
-        try forward(layer: layer, submittedRows.removeValue(forKey: layer) ?? [])
+        guard let (batches, keeps) = submittedRows.removeValue(forKey: layer) else { return [] }
+        return try forward(layer: layer, batches, keeps: keeps)
     }
 
     public func submitBackward(layer: Int, _ gradients: [ExpertRows], needsInput: Bool) {
@@ -36,19 +41,23 @@ public final class LocalExperts: ExpertTrainers {
     }
 
     /// The outputs of some experts of one layer.
-    func forward(layer: Int, _ batches: [ExpertRows]) throws -> [Rows] {
-        var open: [Int: Open] = [:]
+    ///
+    /// - Parameter keeps: whether `backward` follows.
+    func forward(layer: Int, _ batches: [ExpertRows], keeps: Bool) throws -> [Rows] {
+        // What an earlier pass left goes first: the two are never held together.
+        open[layer] = nil
+        var passes: [Int: Open] = [:]
         let outputs = try batches.map { batch in
             guard let network = experts[layer]?[batch.expert] else { throw unknown(layer, batch.expert) }
             let (output, kept) = network.forward(batch.rows, context)
-            open[batch.expert] = Open(kept: kept, output: output)
+            if keeps { passes[batch.expert] = Open(kept: kept, output: output) }
             return output
         }
-        self.open[layer] = open
+        if keeps { open[layer] = passes }
         return outputs
     }
 
-    /// Collects gradients of the experts' weights.
+    /// Collects gradients of the experts' weights, and ends the layer's open pass. Without any gradients it does that alone.
     func backward(layer: Int, _ gradients: [ExpertRows], needsInput: Bool) throws -> [ExpertGradient] {
         let open = self.open.removeValue(forKey: layer) ?? [:]
         return try gradients.map { gradient in
@@ -60,6 +69,9 @@ public final class LocalExperts: ExpertTrainers {
                 input: network.backward(gradient.rows, forward.kept, needsInput: needsInput, context), dots: dots)
         }
     }
+
+    /// Ends the open passes of all layers.
+    func endPasses() { open = [:] }
 
     private func unknown(_ layer: Int, _ expert: Int) -> TrainingError {
         .internalState("expert \(expert) of layer \(layer) has no open forward pass of these rows here")

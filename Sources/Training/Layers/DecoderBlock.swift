@@ -53,20 +53,21 @@ struct DecoderBlock {
     /// - Parameters:
     ///   - x: `[rows, hidden]`
     ///   - wanted: the rows whose outputs are needed; nil for all.
+    ///   - keeps: whether `backward` follows: experts, wherever they are, keep what it needs only then.
     /// - Returns: new rows, `[wanted, hidden]`, and what `backward` needs.
     func forward(
-        _ x: Rows, _ pass: Pass, wanted: WantedRows? = nil, isolation: isolated (any Actor)? = #isolation
+        _ x: Rows, _ pass: Pass, wanted: WantedRows? = nil, keeps: Bool, isolation: isolated (any Actor)? = #isolation
     ) async throws -> (output: Rows, kept: Kept) {
         let context = pass.context
         let h = inputNorm.forward(x, context)
         let (attended, keptAttention) = attention.forward(h, pass.layout, wanted: wanted, rotary: pass.rotary, context)
         context.add(wanted?.gathered(x) ?? x, to: attended)
         guard let networkNorm else {
-            let (y, kept) = try await forward(keptAttention.queryInput, context)
+            let (y, kept) = try await forward(keptAttention.queryInput, keeps: keeps, context)
             context.add(attended, to: y)
             return (y, Kept(input: x, attention: keptAttention, middle: nil, network: kept))
         }
-        let (y, kept) = try await forward(networkNorm.forward(attended, context), context)
+        let (y, kept) = try await forward(networkNorm.forward(attended, context), keeps: keeps, context)
         context.add(attended, to: y)
         return (y, Kept(input: x, attention: keptAttention, middle: attended, network: kept))
     }
@@ -107,14 +108,14 @@ struct DecoderBlock {
     }
 
     private func forward(
-        _ h: Rows, _ context: TrainingContext, isolation: isolated (any Actor)? = #isolation
+        _ h: Rows, keeps: Bool, _ context: TrainingContext, isolation: isolated (any Actor)? = #isolation
     ) async throws -> (output: Rows, kept: KeptNetwork) {
         switch network {
         case .dense(let network):
             let (y, kept) = network.forward(h, context)
             return (y, .dense(kept))
         case .mixture(let mixture):
-            let (y, kept) = try await mixture.forward(h, context)
+            let (y, kept) = try await mixture.forward(h, keeps: keeps, context)
             return (y, .mixture(kept))
         }
     }

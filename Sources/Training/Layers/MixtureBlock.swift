@@ -26,15 +26,17 @@ struct MixtureBlock {
     /// The parameters in this process besides the experts'.
     var parameters: [Parameter] { gate.parameters + (coefficient?.parameters ?? []) + (alwaysOn?.parameters ?? []) }
 
-    /// - Parameter h: normed rows, `[rows, hidden]`
+    /// - Parameters:
+    ///   - h: normed rows, `[rows, hidden]`
+    ///   - keeps: whether `backward` follows: experts keep what it needs only then.
     func forward(
-        _ h: Rows, _ context: TrainingContext, isolation: isolated (any Actor)? = #isolation
+        _ h: Rows, keeps: Bool, _ context: TrainingContext, isolation: isolated (any Actor)? = #isolation
     ) async throws -> (output: Rows, kept: Kept) {
         let routing = MixtureRouting(
             logits: gate.forward(h, context), coefficients: coefficient?.forward(h, context), topK: topK, hasMeta: hasMeta)
         let assignments = routing.assignments
         let batches = assignments.map { ExpertRows(expert: $0.expert, rows: gathered(h, $0.rows)) }
-        try trainers.submitForward(layer: layer, batches)
+        try trainers.submitForward(layer: layer, batches, keeps: keeps)
         let always = alwaysOn?.forward(h, context)
         let outputs = try await trainers.outputs(layer: layer, isolation: isolation)
         let y = Rows(count: h.count, width: h.width)

@@ -78,7 +78,7 @@ final class LanguageNetwork {
         var kept = Kept(pass: pass(layout), wanted: WantedRows(layout, targets: targets.map(\.row)), output: input)
         for (index, block) in blocks.enumerated() {
             let wanted = index == blocks.count - 1 ? kept.wanted : nil
-            let (y, state) = try await block.forward(kept.output, kept.pass, wanted: wanted)
+            let (y, state) = try await block.forward(kept.output, kept.pass, wanted: wanted, keeps: !recomputes)
             kept.layers.append(recomputes ? .input(kept.output) : .all(state))
             kept.output = y
         }
@@ -95,7 +95,7 @@ final class LanguageNetwork {
         var x = input
         let pass = pass(layout)
         for (index, block) in blocks.enumerated() {
-            let (y, kept) = try await block.forward(x, pass)
+            let (y, kept) = try await block.forward(x, pass, keeps: false)
             switch kept.network {
             case .dense(let network): try body(index, network.input)
             case .mixture(let mixture): try body(index, mixture.input)
@@ -121,7 +121,7 @@ final class LanguageNetwork {
             case .all(let all): state = all
             case .input(let input):
                 let wanted = index == blocks.count - 1 ? kept.wanted : nil
-                state = try await blocks[index].forward(input, pass, wanted: wanted).kept
+                state = try await blocks[index].forward(input, pass, wanted: wanted, keeps: true).kept
             }
             let below = try await blocks[index].backward(gradient, state, needsInput: needsInput || index > lowest, pass)
             guard let below else { return nil }

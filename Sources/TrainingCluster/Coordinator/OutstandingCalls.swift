@@ -38,14 +38,25 @@ struct OutstandingCalls {
     private(set) var sentBytes = 0
     private(set) var next: UInt64 = 1
     /// Bytes of the largest tensor that can be read in this session.
-    private var largestTensor = 0
+    private(set) var largestTensor = 0
     /// The last call that the trainer is known to have, and since when.
     private(set) var accepted: (number: UInt64, since: Moment?) = (0, nil)
+    /// The last call that the trainer is known to have ended.
+    private var ended: UInt64 = 0
+    /// Since when it has been the turn of the first call: since it was sent, arrived, or the trainer ended another one. Repeating it
+    /// changes nothing. Nil while none is under way.
+    private var turn: Moment?
 
     /// Answers to all calls up to this one arrived.
     var acknowledged: UInt64 { (calls.first?.number ?? next) - 1 }
 
     var sent: ArraySlice<OutstandingCall> { calls[..<sentCount] }
+
+    /// The call that the trainer ought to be busy with, and since when; nil while it owes nothing.
+    var current: (call: OutstandingCall, since: Moment)? {
+        guard sentCount > 0, let first = calls.first, let turn else { return nil }
+        return (first, turn)
+    }
 
     /// The number is the next one.
     mutating func append(_ id: CallID, _ call: TrainerCall) {
@@ -68,6 +79,7 @@ struct OutstandingCalls {
             guard call.number - first.number < UInt64(mostCalls), sentBytes + call.call.numberBytes <= mostBytes else { return nil }
         }
         calls[sentCount].sent = now
+        if sentCount == 0 { turn = now }
         sentCount += 1
         sentBytes += call.call.numberBytes
         return call
@@ -82,13 +94,26 @@ struct OutstandingCalls {
     /// The trainer has all calls up to this one. While it gets more, what is sent is on its way and not lost.
     mutating func accept(upTo number: UInt64, now: Moment) {
         guard number > accepted.number else { return }
+        // Only the way of the first one delays its computing.
+        if let first = calls.first?.number, accepted.number < first, number >= first { turn = now }
         accepted = (number, now)
         for index in 0..<sentCount where calls[index].number > number { calls[index].repeats = 0 }
     }
 
+    /// The trainer ended all calls up to this one; perhaps their answers are on their way.
+    mutating func end(upTo number: UInt64, now: Moment) {
+        // What was never sent is no progress: whoever counts on for ever is not waited for.
+        guard number > ended, !isUnsent(number) else { return }
+        (ended, turn) = (number, now)
+    }
+
+    /// The coordinator itself slept: that is not the trainer's time.
+    mutating func forgive(_ time: Duration) { turn = turn.map { $0 + time } }
+
     /// Takes out a call that is answered.
-    mutating func remove(_ number: UInt64) -> OutstandingCall? {
+    mutating func remove(_ number: UInt64, now: Moment) -> OutstandingCall? {
         guard let index = sent.firstIndex(where: { $0.number == number }) else { return nil }
+        (ended, turn) = (max(ended, number), now)
         sentCount -= 1
         sentBytes -= calls[index].call.numberBytes
         return calls.remove(at: index)

@@ -4,6 +4,7 @@ import Wire
 
 /// A part of what was submitted for a layer, on its way to one trainer and back.
 struct PassUnderWay {
+    let trainer: TrainerPort.Trainer
     let answer: PendingAnswer
     /// Where the trainer's batches stand among those that were submitted, and how many rows each has.
     let batches: [(place: Int, rows: Int)]
@@ -24,8 +25,15 @@ extension RemoteExperts {
                 step: step, layer: layer, segments: ordered.map { .init(expert: batches[$0].expert, rows: batches[$0].rows.count) },
                 rows: try joined(ordered.map { batches[$0].rows }))
             return PassUnderWay(
-                answer: port.call(call(pass), of: share.trainer), batches: ordered.map { (place: $0, rows: batches[$0].rows.count) })
+                trainer: share.trainer, answer: port.call(call(pass), of: share.trainer),
+                batches: ordered.map { (place: $0, rows: batches[$0].rows.count) })
         }
+    }
+
+    /// Lets trainers give back what they keep of a layer's forward pass: gradients of no rows end it.
+    func endPass(_ layer: Int, at trainers: [TrainerPort.Trainer]) throws -> [PendingAnswer] {
+        let pass = ExpertPass(step: step, layer: layer, segments: [], rows: try joined([]))
+        return trainers.map { port.call(.backward(pass, needsInput: false), of: $0) }
     }
 
     /// All rows behind each other.

@@ -31,7 +31,7 @@ public final class RemoteExperts: ExpertFleet {
     private(set) var shares: [(trainer: TrainerPort.Trainer, experts: [ExpertPlace])] = []
     private var hasBegun = false
     private(set) var step: UInt64 = 0
-    private var forward: [Int: [PassUnderWay]] = [:]
+    private var forward: [Int: (parts: [PassUnderWay], ends: [PendingAnswer])] = [:]
     private var backward: [Int: (parts: [PassUnderWay], needsInput: Bool)] = [:]
     private var norms: [PendingAnswer] = []
     private var updates: [PendingAnswer] = []
@@ -110,18 +110,22 @@ public final class RemoteExperts: ExpertFleet {
 
     // MARK: - A step
 
-    public func submitForward(layer: Int, _ batches: [ExpertRows]) throws {
-        forward[layer] = try send(layer, batches) { .forward($0) }
+    public func submitForward(layer: Int, _ batches: [ExpertRows], keeps: Bool) throws {
+        let parts = try send(layer, batches) { .forward($0) }
+        // Right behind the rows, so that nobody waits for it: a trainer keeps this layer's at most.
+        let ends = try keeps ? [] : endPass(layer, at: parts.map(\.trainer))
+        forward[layer] = (parts, ends)
     }
 
     public func outputs(layer: Int, isolation: isolated (any Actor)?) async throws -> [Rows] {
-        let parts = forward.removeValue(forKey: layer) ?? []
+        guard let (parts, ends) = forward.removeValue(forKey: layer) else { return [] }
         var outputs: [Int: Rows] = [:]
         for part in parts {
             let count = part.batches.reduce(0) { $0 + $1.rows }
             let all = try numbers(part.answer.wait(), count * course.shape.hidden)
             for (place, rows) in split(all, part.batches, from: 0) { outputs[place] = rows }
         }
+        for answer in ends { _ = try answer.wait() }
         return outputs.sorted { $0.key < $1.key }.map(\.value)
     }
 

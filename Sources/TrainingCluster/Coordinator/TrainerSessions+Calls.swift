@@ -75,6 +75,7 @@ extension TrainerSessions {
         guard let id = session?.id else { return }
         let (accepted, answered) = beat.session == id ? (beat.accepted, beat.answered) : (0, 0)
         session?.trainers[peer]?.accept(upTo: accepted, now: now)
+        session?.trainers[peer]?.end(upTo: answered, now: now)
         let since = session?.trainers[peer]?.accepted.since
         let configuration = configuration
         repeatCalls(to: peer, now: now) { call, bytes in
@@ -115,7 +116,7 @@ extension TrainerSessions {
             directives.append(.note(.warning("trainer '\(name)' is not in the session any more: \(failure.reason)")))
             return fail(TrainerLost(name: name, reason: failure.reason))
         }
-        guard let call = session?.trainers[peer]?.remove(answer.number) else { return }
+        guard let call = session?.trainers[peer]?.remove(answer.number, now: now) else { return }
         // Nothing overtakes on a connection: no answer of a session before comes after this one.
         present[peer]?.lateAnswer = 0
         counters.answers += 1

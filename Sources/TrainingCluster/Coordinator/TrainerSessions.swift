@@ -19,6 +19,13 @@ struct TrainerSessions {
         var mostUnansweredBytes = 64 << 20
         /// A message may be on its way as long as this many bytes a second need, before it counts as lost.
         var slowestLink = 4 << 20
+        /// How long a trainer may take for a call when it is the call's turn, beside what its rows and its numbers need. One that takes
+        /// longer is lost, though it says that it is alive.
+        var callPatience: Duration = .seconds(300)
+        /// Rows that a trainer computes at least in a second: 2 GFLOP for those of large experts, backward.
+        var slowestRows = 10
+        /// How long it may take for an Open, which may have to wait for the end of a call of a session that is over.
+        var openPatience: Duration = .seconds(1800)
         var mostTrainers = LinkLimits.connections
     }
 
@@ -62,6 +69,8 @@ struct TrainerSessions {
     var counters = TrainerSessionCounters()
     var present: [PeerIdentity: Present] = [:]
     var session: Session?
+    /// Runs of trainers that did not answer in time: they are there, but no session should begin with them.
+    var stuck: Set<PeerIdentity> = []
     var directives: [Directive] = []
     private var arrivals: UInt64 = 0
     private var lastBeat: Moment?
@@ -121,6 +130,10 @@ struct TrainerSessions {
             // A new connection: nobody knows what the one before still had.
             return repeatCalls(to: peer, now: now) { _, _ in true }
         }
+        guard !stuck.contains(peer) else {
+            let reason = "this trainer left a call without an answer for too long: end it, and start it again"
+            return send(peer, .rejected(Rejection(code: .overloaded, reason: reason)))
+        }
         guard present.count < configuration.mostTrainers else {
             let reason = "there are \(present.count) trainers already, the limit is \(configuration.mostTrainers)"
             return send(peer, .rejected(Rejection(code: .overloaded, reason: reason)))
@@ -169,6 +182,7 @@ struct TrainerSessions {
             let peer = PeerIdentity.worker(trainer.incarnation)
             let silence = silence(of: peer)
             if let heard = present[peer]?.lastHeard, heard + silence <= now { lose(peer, because: "it was silent for \(silence)") }
+            loseIfOverdue(peer, now: now)
         }
         guard let last = lastBeat, last + configuration.beat <= now else { return }
         lastBeat = present.isEmpty ? nil : now
@@ -178,7 +192,9 @@ struct TrainerSessions {
     /// When `tick` must come next.
     var nextWake: Moment? {
         guard !isClosed else { return nil }
-        return [lastBeat.map { $0 + configuration.beat }, present.map { $1.lastHeard + silence(of: $0) }.min()].compactMap { $0 }.min()
+        let silent = present.map { $1.lastHeard + silence(of: $0) }.min()
+        let overdue = present.keys.compactMap { deadline(of: $0) }.min()
+        return [lastBeat.map { $0 + configuration.beat }, silent, overdue].compactMap { $0 }.min()
     }
 
     /// How long a trainer may be silent now: on its only connection, its beats wait for the end of an answer that is being sent.
@@ -190,7 +206,10 @@ struct TrainerSessions {
     private mutating func forgiveOwnSleep(now: Moment) {
         let slept = ownSleep.length(now: now, beat: configuration.beat)
         guard slept > .zero else { return }
-        for peer in present.keys { present[peer]?.lastHeard += slept }
+        for peer in present.keys {
+            present[peer]?.lastHeard += slept
+            session?.trainers[peer]?.forgive(slept)
+        }
     }
 }
 

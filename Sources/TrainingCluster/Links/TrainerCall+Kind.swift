@@ -17,6 +17,14 @@ extension TrainerCall {
 
     var opensSession: Bool { if case .open = self { true } else { false } }
 
+    /// Rows that are computed for it.
+    var rows: Int {
+        switch self {
+        case .forward(let pass), .backward(let pass, _): pass.rows.shape.first ?? 0
+        case .open, .load, .read, .norm, .update: 0
+        }
+    }
+
     /// Bytes of the numbers that go with it.
     var numberBytes: Int {
         switch self {

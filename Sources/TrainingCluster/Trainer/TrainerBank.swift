@@ -10,8 +10,10 @@ public final class TrainerBank: TrainerComputing {
         let opened: OpenedExperts
         let experts: HostedExperts
         var step: UInt64
-        /// Bytes that are left for the rows of a pass.
+        /// Bytes that are left for the rows of all passes.
         let room: Int
+        /// What a row takes of them.
+        let memory: RowMemory
     }
 
     private let context: TrainingContext
@@ -20,8 +22,8 @@ public final class TrainerBank: TrainerComputing {
 
     /// - Parameters:
     ///   - threads: that compute.
-    ///   - memoryLimit: bytes that experts, their optimiser's state and rows under way may take; nil for what the system can give when
-    ///     a session is opened.
+    ///   - memoryLimit: bytes that experts, their optimiser's state and the rows of all open passes may take; nil for what the system
+    ///     can give when a session is opened.
     public init(threads: Int, memoryLimit: Int? = nil) {
         context = TrainingContext(threads: threads)
         self.memoryLimit = memoryLimit
@@ -91,7 +93,8 @@ public final class TrainerBank: TrainerComputing {
             shape: shape, experts: opened.experts.map { ($0.layer, $0.expert) },
             optimiser: AdamW.Settings(beta1: opened.beta1, beta2: opened.beta2, epsilon: opened.epsilon, decay: opened.decay))
         session = Session(
-            opened: opened, experts: HostedExperts(course, steps: Int(clamping: opened.steps), context), step: opened.steps, room: limit - needed)
+            opened: opened, experts: HostedExperts(course, steps: Int(clamping: opened.steps), context), step: opened.steps,
+            room: limit - needed, memory: RowMemory(shape))
     }
 
     private func check(_ step: UInt64, _ session: Session) throws {
@@ -108,12 +111,7 @@ public final class TrainerBank: TrainerComputing {
         guard pass.rows.dtype == .float32, pass.rows.shape == [count, width] else {
             throw TrainerFailure(.malformed, "rows of extents \(pass.rows.shape) came for \(count) rows of width \(width)")
         }
-        // Rows, what is between the layers, and their gradients.
-        let needed = count * 3 * (width + session.opened.inner) * MemoryLayout<Float>.size
-        guard needed <= session.room else {
-            throw TrainerFailure(
-                .memory, "\(count) rows take \(needed >> 20) MiB beside the experts, but this trainer has \(session.room >> 20) MiB left: learn with a smaller --micro-batch, or on more trainers")
-        }
+        try checkRoom(for: count, layer: pass.layer, session)
         var first = 0
         return pass.segments.map { segment in
             let rows = Rows(count: segment.rows, width: width)
@@ -125,6 +123,20 @@ public final class TrainerBank: TrainerComputing {
             first += segment.rows
             return ExpertRows(expert: segment.expert, rows: rows)
         }
+    }
+
+    /// Whether rows can be computed beside the passes of other layers that wait for their gradients: without recomputation every
+    /// mixture layer has one.
+    private func checkRoom(for rows: Int, layer: Int, _ session: Session) throws {
+        // An open pass of the same layer goes, or is the one that these rows' gradients belong to.
+        let waiting = session.experts.openRows.reduce(0) { $0 + ($1.key == layer ? 0 : $1.value) }
+        let (needed, held) = (rows * session.memory.computing, waiting * session.memory.open)
+        guard held + needed > session.room else { return }
+        let others = waiting == 0 ? "" : ", and \(waiting) rows of other layers that wait for their gradients \(held >> 20) MiB"
+        let recomputing = waiting == 0 ? "" : ", with --recompute"
+        throw TrainerFailure(
+            .memory,
+            "\(rows) rows of layer \(layer) take \(needed >> 20) MiB beside the experts\(others), but this trainer has \(session.room >> 20) MiB left: learn with a smaller --micro-batch\(recomputing), or on more trainers")
     }
 
     /// Dot products, then all rows behind each other, `[count]`.
