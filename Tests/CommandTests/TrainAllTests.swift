@@ -87,6 +87,45 @@ extension Commands {
             // Nothing was asked again, either.
             #expect(again.errors.components(separatedBy: "was asked already").count == 3, "\(again)")
             #expect(try ground.evaluations(log) == ["experts", "control"])
+            try await startsByHandAlike()
+        }
+
+        /// Whoever takes the steps one by one begins with the course's tokenizer and model.
+        private func startsByHandAlike() async throws {
+            let (tokenizer, model) = (ground.path("tokenizer"), ground.path("new"))
+            _ = try await ground.program.succeed(
+                ["tokenizer", "train", "--data", ground.path("train.json"), ground.path("captions.json"), "--vocabulary", "300", "--out", tokenizer])
+            let start = ["train", "new", "--recipe", ground.path("course.yaml"), "--tokenizer", tokenizer, "--out", model]
+            _ = try await ground.program.succeed(start)
+            for file in ["model.safetensors", "config.json", "tokenizer.json", "clip/model.safetensors"] {
+                let bytes = try Data(contentsOf: URL(filePath: "\(model)/\(file)"))
+                #expect(try bytes == Data(contentsOf: URL(filePath: ground.path("out/0-model/\(file)"))), "\(file)")
+            }
+            let again = try await ground.program.run(start)
+            #expect(!again.succeeded && again.errors.contains("--out \(model) exists"), "\(again)")
+        }
+
+        @Test("a new model needs a recipe with sizes and a tokenizer that can be read", arguments: [
+            ("data: {train: [train.json]}\nsteps: [{step: align}]\n", "has no \"model\""),
+            ("data: {train: [train.json]}\nsteps: [{step: align}]\n" + sizes(heads: 3), "tower.width 16 is no multiple of tower.heads 3"),
+            ("data: {train: [train.json]}\nsteps: [{step: align}]\n" + sizes(heads: 2), "nowhere cannot be read"),
+        ])
+        func newModelsAreRefused(recipe: String, problem: String) async throws {
+            let recipe = try ground.program.folder.write("new.yaml", recipe)
+            let outcome = try await ground.program.run(
+                ["train", "new", "--recipe", recipe, "--tokenizer", ground.path("nowhere"), "--out", ground.path("new")])
+            #expect(!outcome.succeeded && outcome.errors.contains(problem), "\(outcome)")
+            #expect(!ground.exists("new"))
+        }
+
+        private static func sizes(heads: Int) -> String {
+            """
+            model:
+              image: 28
+              patch: 14
+              tower: {width: 16, layers: 2, heads: \(heads)}
+              backbone: {width: 16, inner: 24, layers: 2, heads: 2, context: 512}
+            """
         }
 
         @Test("bad data of any step, or a recipe that cannot be followed, is named before the first step begins")

@@ -55,17 +55,31 @@ extension Commands {
             let good = try ground.write(TrainingGround.entries(), to: "good.json")
             let odd = TrainingGround.entry("echo", image: scan, question: "<image>\nWhat?", answer: "a", modality: "Ultrasound")
             let data = try ground.write(TrainingGround.entries() + [odd], to: "odd.json")
-            for arguments in [ground.step("router", data: data, out: "out"), ground.step("router", data: good, out: "out", ["--held-out", data])] {
-                let outcome = try await ground.program.run(arguments)
-                #expect(!outcome.succeeded && !ground.exists("out") && !ground.exists("out.steps"), "\(outcome)")
-                #expect(!outcome.errors.contains("hidden states"), "it had begun: \(outcome)")
-                for part in ["\(data), entry 12 (id 'echo')", "'Ultrasound' is unknown", "CT, MRI, Pathology, X-Ray"] {
-                    #expect(outcome.errors.contains(part), "\"\(part)\" is not in \(outcome)")
+            for step in ["router", "encoder"] {
+                for arguments in [ground.step(step, data: data, out: "out"), ground.step(step, data: good, out: "out", ["--held-out", data])] {
+                    let outcome = try await ground.program.run(arguments)
+                    #expect(!outcome.succeeded && !ground.exists("out") && !ground.exists("out.steps"), "\(outcome)")
+                    #expect(!outcome.errors.contains("hidden states") && !outcome.errors.contains("epoch"), "it had begun: \(outcome)")
+                    for part in ["\(data), entry 12 (id 'echo')", "'Ultrasound' is unknown", "CT, MRI, Pathology, X-Ray"] {
+                        #expect(outcome.errors.contains(part), "\"\(part)\" is not in \(outcome)")
+                    }
                 }
             }
             let outcome = try await ground.program.succeed(
                 ground.step("router", data: data, out: "out", ["--held-out", data, "--skip-bad", "--epochs", "2"]))
             #expect(outcome.errors.contains("1 × unknown label") && outcome.errors.contains("of 3 images"), "\(outcome)")
+        }
+
+        @Test("bad entries that are held out are named before anything is learnt", arguments: ["encoder", "router"])
+        func badHeldOutEntriesAreNamedFirst(step: String) async throws {
+            let good = try ground.write(TrainingGround.entries(), to: "good.json")
+            let held = try ground.write(TrainingGround.entries() + bad, to: "held.json")
+            let outcome = try await ground.program.run(ground.step(step, data: good, out: "out", short + ["--held-out", held]))
+            #expect(!outcome.succeeded && !outcome.errors.contains("epoch"), "it had begun: \(outcome)")
+            for part in ["6 problems in 18 entries", "\(held), entry 12 (id 'gone')", "entry 15 (id 'long'): takes "] {
+                #expect(outcome.errors.contains(part), "\"\(part)\" is not in \(outcome)")
+            }
+            #expect(!ground.exists("out") && !ground.exists("out.steps"))
         }
 
         @Test("broken JSON and missing files are named; with --skip-bad what was read before is learnt from")

@@ -71,11 +71,60 @@ struct RecipeTests {
             ("data: {train: [a]}\nsteps: [{step: align, rate: -1}]", "step align: align: the learning rate is -1"),
             ("data: {train: [a]}\nsteps: [{step: align, epochs: 0}]", "epochs is 0"),
             ("data: {train: [a]}\nsteps: [{step: align, warmUp: 2}]", "warm-up is 2"),
+            ("data: {train: [a, b, ./a]}\nsteps: [{step: align}]", "\"data.train\" names ./a twice"),
+            ("data: {train: [a], captions: [c, c]}\nsteps: [{step: align}]", "\"data.captions\" names c twice"),
+            ("data: {train: [a], dev: [x/d, x//d]}\nsteps: [{step: align}]", "\"data.dev\" names x//d twice"),
         ])
     func faultsAreNamed(text: String, fault: String) throws {
         let error = #expect(throws: RecipeError.self) { try recipe(text) }
         let description = try #require(error).description
         #expect(description.hasPrefix("course.yaml: ") && description.contains(fault), "\(description)")
+    }
+
+    @Test("what a step learns with is known again, by what it reads itself", arguments: [
+        (1, "epochs: 4", "epochs: 5", "epochs"), (1, "seed: 9", "seed: 10", "seed"), (1, "augment: true", "augment: false", "augment"),
+        (1, "b/train.json: 40", "b/train.json: 41", "limits"), (0, "b/train.json: 40", "b/train.json: 41", nil),
+        (1, "[a/train.json, b/train.json]", "[b/train.json, a/train.json]", "data"), (0, "a/train.json", "b/train.jsonl", nil),
+        (2, "labelled: 50", "labelled: 51", "labelled"), (3, "clip: 0", "clip: 1", "clip"),
+        (1, "mode: dense", "mode: sparse", nil), (2, "mode: dense", "mode: sparse", "mode"), (3, "mode: dense", "mode: sparse", "mode"),
+        (5, "mode: dense", "mode: sparse", nil), (5, "dense: true", "dense: false", "dense"),
+        (5, "name: control, from: router", "name: control, from: instruct", "from"),
+        (1, "batch: 24", "batch: 24, recompute: true, checkpointEvery: 7", nil), (1, "evaluate: true", "evaluate: false", nil),
+    ] as [(Int, String, String, String?)])
+    func learntSettingsAreKnownAgain(item: Int, old: String, new: String, key: String?) throws {
+        func settings(_ text: String, data: String) throws -> LearntSettings {
+            let items = RecipePlan(try recipe(text), data: data, start: "START", out: "OUT", withAblations: true).items
+            return LearntSettings(items[item].job, data: data)
+        }
+        #expect(small.contains(old))
+        let before = try settings(small, data: "DATA")
+        #expect(before.difference(from: try settings(small.replacing(old, with: new), data: "DATA"))?.key == key)
+        #expect(try settings(small, data: "/else/where/") == before)
+    }
+
+    @Test("a new model is known again by its sizes and its tokenizer")
+    func newModelsAreKnownAgain() throws {
+        let text = small + """
+
+            tokenizer: {vocabulary: 300}
+            model:
+              image: 28
+              patch: 14
+              tower: {width: 16, layers: 2, heads: 2}
+              backbone: {width: 16, inner: 24, layers: 2, heads: 2, context: 512}
+            """
+        func settings(_ text: String) throws -> LearntSettings {
+            let read = try recipe(text)
+            return LearntSettings(try #require(read.model), of: read)
+        }
+        let before = try settings(text)
+        #expect(before.difference(from: try settings(text.replacing("epochs: 4", with: "epochs: 5")))?.key == nil)
+        for (old, new, key) in [
+            ("vocabulary: 300", "vocabulary: 301", "tokenizer.vocabulary"), ("context: 512", "context: 256", "model.backbone.context"),
+            ("seed: 9", "seed: 8", "seed"),
+        ] {
+            #expect(before.difference(from: try settings(text.replacing(old, with: new)))?.key == key)
+        }
     }
 
     @Test("a file that is not there is named")

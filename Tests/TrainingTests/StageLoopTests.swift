@@ -112,6 +112,14 @@ struct StageLoopTests {
         #expect(steps == before)
     }
 
+    @Test("what changes no bit may change while a run is stopped: how often it is saved, what is kept for the backward pass")
+    func settingsThatDecideNothingMayChange() async throws {
+        await #expect(throws: ScriptedLearner.Killed.self) { try await run(ScriptedLearner(model: folder.model, killedAt: 6)) }
+        let observer = UpdateRecord()
+        try await run(ScriptedLearner(model: folder.model), observer, settings: settings { ($0.checkpointEvery, $0.recomputes) = (7, true) })
+        #expect(observer.resumedAfter == 4 && observer.saved == [7, 14, 21, 28])
+    }
+
     @Test("a state file that cannot be read is named, and how to go on from the checkpoint before")
     func damagedStatesAreNamed() async throws {
         await #expect(throws: ScriptedLearner.Killed.self) { try await run(ScriptedLearner(model: folder.model, killedAt: 9)) }

@@ -6,7 +6,7 @@ import Wire
 ///
 /// However this process ends, they end: each reads a pipe that only this process holds open, and at its end exits and
 /// removes the folder with the sockets.
-public final class LocalWorkers: @unchecked Sendable {
+public final class LocalFleet: @unchecked Sendable {
     /// What a worker process is told.
     public struct Plan: Sendable, Hashable {
         public var name: String
@@ -26,8 +26,8 @@ public final class LocalWorkers: @unchecked Sendable {
     public let folder: PrivateFolder
     /// Where the coordinator has to listen.
     public let endpoint: Endpoint
-    private let failures: AsyncStream<LocalWorkerFailure>
-    private let failure: AsyncStream<LocalWorkerFailure>.Continuation
+    private let failures: AsyncStream<LocalFleetFailure>
+    private let failure: AsyncStream<LocalFleetFailure>.Continuation
     // Written once by `init`, then only read.
     private let processes: [Process]
     private let lifelines: [FileHandle]
@@ -49,7 +49,7 @@ public final class LocalWorkers: @unchecked Sendable {
     public init(
         _ plans: [Plan], command: String = "worker", coordinator: Endpoint? = nil, executable: String = "/proc/self/exe"
     ) throws {
-        let (failures, failure) = AsyncStream<LocalWorkerFailure>.makeStream()
+        let (failures, failure) = AsyncStream<LocalFleetFailure>.makeStream()
         self.failures = failures
         self.failure = failure
         folder = try PrivateFolder.standard().makeTemporary(prefix: "ask")
@@ -72,7 +72,7 @@ public final class LocalWorkers: @unchecked Sendable {
                 process.terminationHandler = { [failure] process in
                     // A killed worker is the cluster's business; one that gives up has said why and will not come back.
                     guard process.terminationReason == .exit, process.terminationStatus != 0 else { return }
-                    failure.yield(LocalWorkerFailure(name: plan.name, status: process.terminationStatus))
+                    failure.yield(LocalFleetFailure(name: plan.name, status: process.terminationStatus))
                 }
                 try process.run()
                 try? pipe.fileHandleForReading.close()
@@ -93,7 +93,7 @@ public final class LocalWorkers: @unchecked Sendable {
 
     /// Runs `body`, but fails as soon as a worker gives up: it cannot load its experts, or the coordinator refuses it.
     ///
-    /// - Throws: `LocalWorkerFailure`, or what `body` throws.
+    /// - Throws: `LocalFleetFailure`, or what `body` throws.
     public func guarding(_ body: @escaping @Sendable () async throws -> Void) async throws {
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await body() }
@@ -116,7 +116,7 @@ public final class LocalWorkers: @unchecked Sendable {
 }
 
 /// A local worker that ended by itself; why stands in its own message on standard error.
-public struct LocalWorkerFailure: Error, Sendable, Hashable, CustomStringConvertible {
+public struct LocalFleetFailure: Error, Sendable, Hashable, CustomStringConvertible {
     public let name: String
     public let status: Int32
 

@@ -1,7 +1,7 @@
 import Datasets
 import MedMoE
 
-/// Evaluates a model on sets of questions: what `medmoe eval` does, for programs.
+/// Evaluates a model on sets of questions: what `medmoe eval` and `medmoe train all` do.
 public struct ModelEvaluation: Sendable {
     public var questioner: Questioner
     /// Where the images lie.

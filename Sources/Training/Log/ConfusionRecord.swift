@@ -1,4 +1,4 @@
-/// What the router took for what on held-out images.
+/// How a router, or the encoder's modality head, told the modalities of held-out images.
 public struct ConfusionRecord: Sendable, Hashable, Codable {
     /// The stage after which it was measured.
     public var stage: String?

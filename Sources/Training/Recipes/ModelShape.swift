@@ -1,18 +1,24 @@
 /// Sizes of a new StableLM-style model with a CLIP-style image tower, for those without pretrained weights.
 public struct ModelShape: Sendable, Hashable, Codable {
+    /// The image tower: a vision transformer in CLIP's layout, its FFNs four times as wide as its layers.
     public struct Tower: Sendable, Hashable, Codable {
+        /// Numbers of a hidden row.
         public var width: Int
         public var layers: Int
+        /// Attention heads; they share the width evenly.
         public var heads: Int
     }
 
+    /// The language backbone, in StableLM's layout.
     public struct Backbone: Sendable, Hashable, Codable {
+        /// Numbers of a hidden row.
         public var width: Int
         /// Width inside an FFN.
         public var inner: Int
         public var layers: Int
+        /// Attention heads; they share the width evenly.
         public var heads: Int
-        /// Positions.
+        /// Positions: the most tokens of a sequence, an image's included.
         public var context: Int
     }
 

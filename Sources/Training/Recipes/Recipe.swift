@@ -79,6 +79,11 @@ public struct Recipe: Sendable, Hashable, Codable {
 
     private func check(_ file: String) throws {
         guard !data.train.isEmpty else { throw RecipeError(file: file, problem: "\"data.train\" is empty: name conversation files") }
+        for (key, names) in [("train", data.train), ("captions", data.captions ?? []), ("dev", data.dev ?? [])] {
+            if let twice = Self.firstRepeated(names) {
+                throw RecipeError(file: file, problem: "\"data.\(key)\" names \(twice) twice: leave one out")
+            }
+        }
         for (name, limit) in (data.limits ?? [:]).sorted(by: { $0.key < $1.key }) {
             guard limit > 0 else { throw RecipeError(file: file, problem: "\"data.limits.\(name)\" is \(limit); expected 1 or more entries") }
             guard (data.train + (data.captions ?? [])).contains(name) else {
@@ -105,10 +110,22 @@ public struct Recipe: Sendable, Hashable, Codable {
         for step in steps + (ablations ?? []) {
             do {
                 try step.settings(seed: seed ?? 0).check()
+                try step.checkReaders()
             } catch {
                 throw RecipeError(file: file, problem: "step \(step.title): \(error)")
             }
         }
+    }
+}
+
+extension Recipe {
+    /// Tokens of a new tokenizer.
+    public var vocabulary: Int { tokenizer?.vocabulary ?? 4096 }
+
+    /// The first of some files that was named before, maybe in other words: `a.json`, `./a.json`.
+    private static func firstRepeated(_ files: [String]) -> String? {
+        var known: Set<[Substring]> = []
+        return files.first { !known.insert($0.split(separator: "/").filter { $0 != "." }).inserted }
     }
 }
 

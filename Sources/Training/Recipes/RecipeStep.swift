@@ -1,4 +1,4 @@
-/// A step of a recipe; what it leaves out is the paper's.
+/// A step of a recipe; what it leaves out is the default of `StageSettings`.
 public struct RecipeStep: Sendable, Hashable, Codable {
     /// Which of the recipe's data.
     public enum Source: String, Sendable, Hashable, Codable {
@@ -43,13 +43,13 @@ public struct RecipeStep: Sendable, Hashable, Codable {
     /// Whether the model is asked the held-out questions afterwards.
     public var evaluate: Bool?
 
-    /// All as the paper has it.
+    /// All as by default.
     public init(_ step: TrainingStep) { self.step = step }
 
     /// What the step is called.
     public var title: String { name ?? step.rawValue }
 
-    /// The paper's settings with what the recipe says otherwise.
+    /// The defaults with what the recipe says otherwise.
     public func settings(seed: UInt64) -> StageSettings {
         var settings = StageSettings(step)
         settings.seed = seed

@@ -74,6 +74,26 @@ extension StageJob {
             "\(shape.topK) experts per token of \(domains.count); expected 1 or 2, and no more than there are experts")
     }
 
+    /// A model that has experts learns on as it is.
+    ///
+    /// - Parameters:
+    ///   - mixture: what the model has.
+    ///   - hasMeta: whether its always-on module is a meta expert.
+    /// - Throws: `TrainingError.impossible` that names a setting by which its experts would be others.
+    func checkShape(is mixture: ModelConfiguration.Mixture, hasMeta: Bool, layerCount: Int) throws {
+        let own = MixtureShape()
+        let differs = [
+            ("dense", staysDense), ("a router", router != nil), ("without router", withoutRouter),
+            ("top-k", shape.topK != own.topK && shape.topK != mixture.topK),
+            ("without meta", !shape.hasMeta && hasMeta),
+            ("mode", shape.mode != own.mode && shape.mode.layers(of: layerCount) != mixture.layers),
+            ("domains", shape.domains != own.domains && shape.domains != mixture.domains),
+        ]
+        if let (name, _) = differs.first(where: \.1) {
+            throw TrainingError.impossible("\(model) has experts already and learns on with them as they are: leave \"\(name)\" out, or begin with the dense model")
+        }
+    }
+
     /// - Throws: `CheckpointError.outputExists` when there is something where the model should go.
     public func checkOutput() throws {
         if let names = try? FileManager.default.contentsOfDirectory(atPath: out) {

@@ -1,6 +1,7 @@
 import Checkpoints
 import Datasets
 import Foundation
+import MedMoE
 import Tensors
 
 /// What each step learns with: networks, examples and features, made of the job's model and data.
@@ -10,6 +11,10 @@ extension StageRunner {
         _ fleet: (any ExpertFleet)?
     ) throws -> ConversationLearner {
         var (source, config, configuration) = (model.folder.model, model.folder.config, model.configuration)
+        if job.settings.step == .experts, let mixture = configuration.mixture {
+            let hasMeta = try AlwaysOnModule.isMetaExpert(source.names, configuration: configuration)
+            try job.checkShape(is: mixture, hasMeta: hasMeta, layerCount: configuration.layerCount)
+        }
         if job.settings.step == .experts, configuration.mixture == nil, !job.staysDense {
             let layers = job.layers(model)
             config = config.upcycled(layers: layers, shape: job.shape)

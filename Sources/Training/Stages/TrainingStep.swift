@@ -14,7 +14,8 @@ public enum TrainingStep: String, Sendable, Hashable, Codable, CaseIterable {
     case experts
 }
 
-/// How a step learns. The defaults are the paper's (with LLaVA's where the paper names none).
+/// How a step learns. Defaults are the paper's, or LLaVA's where the paper names none; `encoder` and `language` are not in the paper and
+/// have our own.
 public struct StageSettings: Sendable, Hashable, Codable {
     public var step: TrainingStep
     /// How often every example is seen.
@@ -44,7 +45,7 @@ public struct StageSettings: Sendable, Hashable, Codable {
     /// Updates between checkpoints; 0 for none but the last.
     public var checkpointEvery: Int
 
-    /// The paper's settings of a step.
+    /// The defaults of a step.
     public init(_ step: TrainingStep) {
         self.step = step
         (epochs, batch, rate) = switch step {
@@ -65,6 +66,14 @@ public struct StageSettings: Sendable, Hashable, Codable {
         augmentsImages = false
         freezesProjector = false
         checkpointEvery = 500
+    }
+
+    /// These settings, with those that change no bit of what is learnt left at one value.
+    var decisive: StageSettings {
+        var settings = self
+        settings.recomputes = false
+        settings.checkpointEvery = 0
+        return settings
     }
 
     /// - Throws: `TrainingError.impossible` that names the setting and what is possible.

@@ -84,7 +84,7 @@ struct WorkFolder: Sendable {
         } catch {
             throw TrainingError.impossible("\(stateFile) cannot be read: \(error); remove the folder \(folder) to continue from the one before")
         }
-        guard state.settings == settings, state.origin == origin, state.update == update else {
+        guard state.settings.decisive == settings.decisive, state.origin == origin, state.update == update else {
             throw TrainingError.impossible(
                 "\(path) holds checkpoints of a run with other settings, data or model: name another --out, or remove the folder to begin anew")
         }

@@ -79,11 +79,11 @@ struct SourceOptions: ParsableArguments {
     private func withLocalWorkers(_ path: String, workers: Int, _ body: @escaping @Sendable (Answerer) async throws -> Void
     ) async throws {
         let loaded = try model.load(path)
-        let plans = LocalWorkers.deal(experts: loaded.configuration.mixture?.expertCount ?? 0, workers: workers)
+        let plans = LocalFleet.deal(experts: loaded.configuration.mixture?.expertCount ?? 0, workers: workers)
         let folders = workerFolders.isEmpty ? Array(repeating: path, count: workers) : workerFolders
-        let fleet = try LocalWorkers(
+        let fleet = try LocalFleet(
             plans.indices.map { index in
-                LocalWorkers.Plan(
+                LocalFleet.Plan(
                     name: plans[index].name, experts: workerFolders.isEmpty ? plans[index].experts : [],
                     arguments: ["--model", folders[index], "--threads", "\(compute.threadCount(sharedBy: workers))", "--gemm", compute.gemm.rawValue, "--log-level", "warning"]
                         + (model.noMemoryMap ? ["--no-mmap"] : []) + (model.verify ? ["--verify"] : []))

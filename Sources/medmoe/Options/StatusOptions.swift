@@ -19,7 +19,7 @@ struct StatusOptions: ParsableArguments {
                 try await TerminationSignal.cancelling { try await repeatedly(client) }
             } else {
                 let report = StatusReport(try await client.status())
-                Terminal.write(json ? try report.json(pretty: true) + "\n" : report.text + "\n")
+                try Terminal.output(json ? report.json(pretty: true) + "\n" : report.text + "\n")
             }
         }
     }
@@ -35,12 +35,12 @@ struct StatusOptions: ParsableArguments {
                 block = "\(error)"
             }
             if json {
-                Terminal.write(block + "\n")
+                try Terminal.output(block + "\n")
             } else if Terminal.outputIsTerminal {
                 // Home, and what was there before goes.
-                Terminal.write("\u{1B}[H\u{1B}[J" + block + "\n")
+                try Terminal.output("\u{1B}[H\u{1B}[J" + block + "\n")
             } else {
-                Terminal.write(block + "\n\n")
+                try Terminal.output(block + "\n\n")
             }
             do { try await Task.sleep(for: .seconds(1)) } catch { return }
         }

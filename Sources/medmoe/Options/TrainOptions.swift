@@ -14,23 +14,23 @@ struct TrainOptions: ParsableArguments {
     @Option(help: ArgumentHelp("Folder to make.", valueName: "dir"))
     var out: String
 
-    @Option(help: "How often every example is seen. Default: the paper's.") var epochs: Int?
-    @Option(help: "Examples per update. Default: the paper's.") var batch: Int?
-    @Option(name: .customLong("micro-batch"), help: "Examples that go through the model at once: less takes less memory.") var microBatch: Int?
-    @Option(help: "Learning rate after the warm-up. Default: the paper's.") var rate: Double?
-    @Option(name: .customLong("warm-up"), help: "Part of all updates that warm up.") var warmUp: Double?
-    @Option(help: "Largest norm of the gradient; 0 for no limit.") var clip: Double?
-    @Option(help: "AdamW's weight decay of matrices.") var decay: Float?
-    @Option(help: "AdamW's second beta.") var beta2: Float?
-    @Option(help: "Seed of order and new weights.") var seed: UInt64?
+    @Option(help: "How often every example is seen. (default: \(Self.defaults { "\($0.epochs)" }))") var epochs: Int?
+    @Option(help: "Examples per update. (default: \(Self.defaults { "\($0.batch)" }))") var batch: Int?
+    @Option(name: .customLong("micro-batch"), help: "Examples that go through the model at once: less takes less memory. (default: \(Self.common.microBatch))") var microBatch: Int?
+    @Option(help: "Learning rate after the warm-up. (default: \(Self.defaults { "\($0.rate)" }))") var rate: Double?
+    @Option(name: .customLong("warm-up"), help: "Part of all updates that warm up. (default: \(Self.common.warmUp))") var warmUp: Double?
+    @Option(help: "Largest norm of the gradient; 0 for no limit. (default: \(Self.common.clip ?? 0))") var clip: Double?
+    @Option(help: "AdamW's weight decay of matrices. (default: \(Self.common.optimiser.decay))") var decay: Float?
+    @Option(help: "AdamW's second beta. (default: \(Self.common.optimiser.beta2))") var beta2: Float?
+    @Option(help: "Seed of order and new weights. (default: \(Self.common.seed))") var seed: UInt64?
     @Flag(help: "Compute activations again in the backward pass: less memory, a third more work.") var recompute = false
     @Flag(name: .customLong("lower-case-answers"), help: "Learn answers in lower case.") var lowerCaseAnswers = false
     @Flag(help: "Change images a little each time they are seen (align, instruct, experts; encoder always does).") var augment = false
-    @Option(name: .customLong("checkpoint-every"), help: "Updates between checkpoints; 0 for none.") var checkpointEvery: Int?
+    @Option(name: .customLong("checkpoint-every"), help: "Updates between checkpoints; 0 for none. (default: \(Self.common.checkpointEvery))") var checkpointEvery: Int?
     @Flag(name: .customLong("skip-bad"), help: "Leave bad entries out and count them. By default one is enough to refuse all.") var skipBad = false
     @OptionGroup var compute: TrainThreads
     @Option(help: "What the weights are stored as: f32 or bf16.") var dtype: StoredType = .f32
-    @Option(help: ArgumentHelp("File that the log goes to, a JSON object a line.", valueName: "file")) var log: String?
+    @Option(help: ArgumentHelp("File that the log goes to, a JSON object a line. (default: the output folder's name with .log.jsonl)", valueName: "file")) var log: String?
 
     /// Number types that a trained model is stored in.
     enum StoredType: String, ExpressibleByArgument, CaseIterable {
@@ -39,12 +39,22 @@ struct TrainOptions: ParsableArguments {
         var dtype: DType { self == .bf16 ? .bfloat16 : .float32 }
     }
 
+    /// For settings that are the same in all steps.
+    private static let common = StageSettings(.instruct)
+
+    /// A setting's default in each step, for the help.
+    private static func defaults(_ setting: (StageSettings) -> String) -> String {
+        TrainingStep.allCases.map { "\($0.rawValue) \(setting(StageSettings($0)))" }.joined(separator: ", ")
+    }
+
     func validate() throws {
         guard !data.isEmpty else { throw ValidationError("name the data with --data FILE") }
     }
 
-    /// The paper's settings with what the user said otherwise.
-    func job(_ step: TrainingStep, images: String?) -> StageJob {
+    /// The step's settings with what the user said otherwise.
+    ///
+    /// - Throws: `TrainingError.impossible` for options that the step does not read.
+    func job(_ step: TrainingStep, images: String?) throws -> StageJob {
         var wanted = RecipeStep(step)
         wanted.epochs = epochs
         wanted.batch = batch
@@ -58,6 +68,7 @@ struct TrainOptions: ParsableArguments {
         wanted.lowerCaseAnswers = lowerCaseAnswers
         wanted.augment = augment
         wanted.checkpointEvery = checkpointEvery
+        try wanted.checkReaders()
         var job = StageJob(wanted.settings(seed: seed ?? 0), model: model, data: data, images: images, out: out)
         job.skipsBad = skipBad
         job.threads = compute.count

@@ -51,7 +51,7 @@ struct TrainersOptions: ParsableArguments {
         let share = max(1, threads / workers)
         // Each would take all of it.
         let memory = SystemMemory.available / 5 * 4 / workers
-        let fleet = try LocalWorkers(
+        let fleet = try LocalFleet(
             (0..<workers).map {
                 .init(
                     name: "trainer-\($0)", experts: [],

@@ -12,9 +12,9 @@ extension EvalOutputs {
         if let markdown { try LoadOutput.write(text.markdown, to: markdown) }
         if let json {
             let data = try report.rendered()
-            if json == "-" { Terminal.write(data) } else { try LoadOutput.write(data, to: json) }
+            if json == "-" { try Terminal.output(data) } else { try LoadOutput.write(data, to: json) }
         }
-        if json != "-" { Terminal.write(text.plain + "\n") }
+        if json != "-" { try Terminal.output(text.plain + "\n") }
     }
 }
 

@@ -98,7 +98,7 @@ final class LearningProgress: TrainingObserver {
             let filled = width * report.update / max(1, report.updates)
             let bar = String(repeating: "█", count: filled) + String(repeating: "░", count: width - filled)
             let end = report.update == report.updates ? "\n" : ""
-            FileHandle.standardError.write(Data("\r\u{1B}[K\(label) \(bar) \(line)\(end)".utf8))
+            Terminal.tell("\r\u{1B}[K\(label) \(bar) \(line)\(end)")
         } else {
             Terminal.note("\(label): \(line)")
         }

@@ -34,7 +34,7 @@ final class LiveLine: Sendable {
 
     /// The line is over; what comes next begins a new one.
     func finish() {
-        if isTerminal, shown.withLock({ $0.any }) { FileHandle.standardError.write(Data("\r\u{1B}[K".utf8)) }
+        if isTerminal, shown.withLock({ $0.any }) { Terminal.tell("\r\u{1B}[K") }
     }
 
     /// Since the last call.
@@ -49,7 +49,7 @@ final class LiveLine: Sendable {
     private func draw(_ line: String) {
         shown.withLock { $0.any = true }
         if isTerminal {
-            FileHandle.standardError.write(Data("\r\u{1B}[K\(line)".utf8))
+            Terminal.tell("\r\u{1B}[K\(line)")
         } else {
             Terminal.note(line)
         }

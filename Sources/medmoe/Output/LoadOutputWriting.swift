@@ -7,9 +7,9 @@ extension LoadOutputOptions {
     func write(_ report: some Encodable, text: String, figures: () throws -> [String: Figure]) throws {
         if let json {
             let data = String(decoding: try ReportCoding.encode(report), as: UTF8.self) + "\n"
-            if json == "-" { Terminal.write(data) } else { try LoadOutput.write(data, to: json) }
+            if json == "-" { try Terminal.output(data) } else { try LoadOutput.write(data, to: json) }
         }
-        if json != "-" { Terminal.write(text + "\n") }
+        if json != "-" { try Terminal.output(text + "\n") }
         guard let plotFolder else { return }
         let drawn = try figures()
         for (name, figure) in drawn.sorted(by: { $0.key < $1.key }) { try LoadOutput.write(try figure.svg(), to: "\(plotFolder)/\(name).svg") }

@@ -21,8 +21,8 @@ struct RoutingTable {
                     let tokens = mine.filter { $0.worker == worker }.reduce(0) { $0 + $1.tokens }
                     return tokens == 0 ? "·" : "\(tokens)"
                 }
-                let share = total > 0 ? 100 * mine.reduce(0) { $0 + $1.tokens } / total : 0
-                table.add(["\(layer)", name] + counts + ["\(share) %"])
+                let share = total > 0 ? (100 * Double(mine.reduce(0) { $0 + $1.tokens }) / Double(total)).rounded() : 0
+                table.add(["\(layer)", name] + counts + ["\(Int(share)) %"])
             }
         }
         text = table.text

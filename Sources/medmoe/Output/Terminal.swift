@@ -10,14 +10,37 @@ enum Terminal {
     static var outputIsTerminal: Bool { isatty(STDOUT_FILENO) == 1 }
 
     /// Writes to standard output at once, so that a stream of tokens is seen as it comes.
-    static func write(_ text: String) {
-        FileHandle.standardOutput.write(Data(text.utf8))
-    }
+    ///
+    /// - Throws: `OutputError`, as when the disk below is full: who asked for an answer must not believe that it came.
+    static func output(_ text: String) throws(OutputError) { try write(text, to: STDOUT_FILENO) }
 
     /// A line on standard error.
-    static func note(_ text: String) {
-        FileHandle.standardError.write(Data((text + "\n").utf8))
+    static func note(_ text: String) { tell(text + "\n") }
+
+    /// Writes to standard error, as it is.
+    ///
+    /// A failure is ignored: nobody is left to tell it to, and hours of learning must not end because the disk below their progress is full.
+    static func tell(_ text: String) { try? write(text, to: STDERR_FILENO) }
+
+    /// Not by `FileHandle.write(_:)`, which ends the process where the system refuses. A reader that is gone still ends it by SIGPIPE,
+    /// as it ends other programs in a pipeline, unless whoever started it ignores that signal.
+    private static func write(_ text: String, to descriptor: Int32) throws(OutputError) {
+        var rest = Array(text.utf8)[...]
+        while !rest.isEmpty {
+            let count = rest.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
+            if count < 0, errno == EINTR { continue }
+            guard count > 0 else { throw OutputError(reason: String(cString: strerror(errno))) }
+            rest = rest.dropFirst(count)
+        }
     }
+}
+
+/// Standard output did not take what a command prints.
+struct OutputError: Error, Sendable, CustomStringConvertible {
+    /// What the system said.
+    let reason: String
+
+    var description: String { "standard output cannot be written to: \(reason); make room, or send it elsewhere" }
 }
 
 /// Progress of a long piece of work: a bar on a terminal, a plain line now and then elsewhere.
@@ -51,7 +74,7 @@ struct ProgressBar {
             let width = 30
             let filled = total > 0 ? width * done / total : width
             let bar = String(repeating: "█", count: filled) + String(repeating: "░", count: width - filled)
-            FileHandle.standardError.write(Data("\r\u{1B}[K\(label) \(bar) \(figures)\(done == total ? "\n" : "")".utf8))
+            Terminal.tell("\r\u{1B}[K\(label) \(bar) \(figures)\(done == total ? "\n" : "")")
         } else {
             Terminal.note("\(label): \(figures)")
         }

@@ -84,7 +84,7 @@ struct AskCommand: AsyncParsableCommand {
             switch event {
             case .token(_, let text):
                 times.sawToken()
-                if !json { Terminal.write(text) }
+                if !json { try Terminal.output(text) }
                 shown += text.utf8.count
             case .done(let done): summary = done
             }
@@ -93,10 +93,10 @@ struct AskCommand: AsyncParsableCommand {
         if json {
             var record = AnswerRecord(summary, domains: answerer.domains)
             if tokenTimes { record.add(times) }
-            Terminal.write(try record.line + "\n")
+            try Terminal.output(record.line + "\n")
         } else {
             // What was held back as the possible start of a stop string.
-            Terminal.write(String(decoding: summary.answer.utf8.dropFirst(shown), as: UTF8.self) + "\n")
+            try Terminal.output(String(decoding: summary.answer.utf8.dropFirst(shown), as: UTF8.self) + "\n")
             if summary.degraded { Terminal.note(AnswerRecord.degradedNote) }
         }
         if showRouting { Terminal.note(RoutingTable(summary.routing, domains: answerer.domains).text) }

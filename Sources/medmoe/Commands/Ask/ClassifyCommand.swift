@@ -104,7 +104,7 @@ struct ClassifyCommand: AsyncParsableCommand {
                 enum CodingKeys: String, CodingKey { case answer, labels }
             }
             let best = results.max { $0.probability < $1.probability }?.label ?? ""
-            Terminal.write(try jsonLine(Report(answer: best, labels: results, record: AnswerRecord(summary, domains: domains))) + "\n")
+            try Terminal.output(jsonLine(Report(answer: best, labels: results, record: AnswerRecord(summary, domains: domains))) + "\n")
         } else {
             var table = TextTable(["label", "probability", "log p", "tokens"])
             for result in results.sorted(by: { $0.probability > $1.probability }) {
@@ -112,7 +112,7 @@ struct ClassifyCommand: AsyncParsableCommand {
                     result.label, String(format: "%.4f", result.probability), String(format: "%.4f", result.logProbability), "\(result.tokens)",
                 ])
             }
-            Terminal.write(table.text + "\n")
+            try Terminal.output(table.text + "\n")
             if summary.degraded { Terminal.note(AnswerRecord.degradedNote) }
         }
     }

@@ -37,7 +37,7 @@ struct ManyQuestions {
                 ready[result.index] = result.line
                 if !result.answered { failures += 1 }
                 while let line = ready.removeValue(forKey: printed) {
-                    Terminal.write(line + "\n")
+                    try Terminal.output(line + "\n")
                     printed += 1
                 }
                 progress.advance()

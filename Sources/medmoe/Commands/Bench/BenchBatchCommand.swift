@@ -114,6 +114,6 @@ struct BenchBatchCommand: AsyncParsableCommand {
             speeds.append(try await first.measurement.machineSpeed(workingSet: cost.bytes(rows: 1)))
         }
         let report = BatchReport(rates: rates, speeds: speeds, cost: cost, mixtureLayers: loaded.configuration.mixture?.layers.count ?? 0, threads: compute.threadCount(), workers: workers, tokens: tokens)
-        Terminal.write((json ? try jsonLine(report) : report.text) + "\n")
+        try Terminal.output((json ? jsonLine(report) : report.text) + "\n")
     }
 }

@@ -92,7 +92,7 @@ struct BenchLinksCommand: AsyncParsableCommand {
             }
             if turn > 0 { progress.advance() }
         }
-        Terminal.write((json ? try jsonLine(report.summary) : report.summary.text) + "\n")
+        try Terminal.output((json ? jsonLine(report.summary) : report.summary.text) + "\n")
     }
 }
 

@@ -55,7 +55,7 @@ struct BenchTrafficCommand: AsyncParsableCommand {
                 report.add("prefill", batch: batch, prefill)
                 report.add("decode", batch: batch, decode)
             }
-            Terminal.write((json ? try jsonLine(report) : report.text) + "\n")
+            try Terminal.output((json ? jsonLine(report) : report.text) + "\n")
         }
     }
 }

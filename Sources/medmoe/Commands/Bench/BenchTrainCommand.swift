@@ -39,7 +39,7 @@ struct BenchTrainCommand: AsyncParsableCommand {
             results.append((step, try await LearningMeasurement().run(model, settings) { _ in shared.advance() }))
         }
         let report = LearningReport(results, model: modelFolder, batch: batch)
-        Terminal.write((json ? try jsonLine(report) : report.text) + "\n")
+        try Terminal.output((json ? jsonLine(report) : report.text) + "\n")
     }
 }
 

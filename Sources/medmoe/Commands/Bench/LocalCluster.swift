@@ -13,7 +13,7 @@ struct LocalCluster {
 
     /// Starts it, waits for the workers, runs `body`, and ends it whatever happens.
     func run(_ loaded: MedMoEModel, _ body: @escaping @Sendable (CoordinatorEndpoint) async throws -> Void) async throws {
-        let plans = LocalWorkers.deal(experts: loaded.configuration.mixture?.expertCount ?? 0, workers: workers)
+        let plans = LocalFleet.deal(experts: loaded.configuration.mixture?.expertCount ?? 0, workers: workers)
         let arguments = [
             "--model", modelFolder, "--threads", "\(compute.threadCount(sharedBy: workers))", "--gemm", compute.gemm.rawValue,
             "--log-level", "warning",
@@ -27,7 +27,7 @@ struct LocalCluster {
         if let tcp { configuration.security = tcp.security }
         let endpoint = try await CoordinatorEndpoint.start(configuration, logger: logger)
         do {
-            let fleet = try LocalWorkers(
+            let fleet = try LocalFleet(
                 plans.map { .init(name: $0.name, experts: $0.experts, arguments: arguments) }, coordinator: endpoint.listening.first)
             defer { fleet.stop() }
             try await fleet.guarding {

@@ -37,6 +37,6 @@ struct InspectCommand: ParsableCommand {
             towerProblem: { if case .failure(let error) = towerFiles { "\(error)" } else { nil } }(),
             summary: try CheckpointSummary(of: folder, topK: configuration.mixture?.topK ?? 1),
             digest: digest?.description)
-        Terminal.write((json ? try facts.json() : facts.text) + "\n")
+        try Terminal.output((json ? facts.json() : facts.text) + "\n")
     }
 }

@@ -53,7 +53,7 @@ struct TraceCommand: AsyncParsableCommand {
             try SafetensorsWriter.write(trace.tensors, metadata: ["format": "medmoe-trace"], to: out)
             if json {
                 let routing = trace.routing.map { AnswerRecord.Routing($0, domains: answerer.domains) }
-                Terminal.write(try jsonLine(Report(rows: trace.rows, routing: routing)) + "\n")
+                try Terminal.output(jsonLine(Report(rows: trace.rows, routing: routing)) + "\n")
             } else {
                 Terminal.note(RoutingTable(trace.routing, domains: answerer.domains).text)
             }

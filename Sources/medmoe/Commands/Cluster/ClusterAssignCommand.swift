@@ -41,7 +41,7 @@ struct ClusterAssignCommand: AsyncParsableCommand {
         }
         if let failure = reply.failure { throw AssignmentError("worker '\(worker)' did not change what it holds: \(failure)") }
         let held = reply.experts.map { domains.indices.contains($0) ? "\($0) \(domains[$0])" : "\($0)" }
-        Terminal.write("\(worker) holds \(held.joined(separator: ", "))\n")
+        try Terminal.output("\(worker) holds \(held.joined(separator: ", "))\n")
     }
 
     private func experts(_ option: String, _ list: String?, _ domains: [String]) throws -> [Int] {

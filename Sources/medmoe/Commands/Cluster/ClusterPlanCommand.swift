@@ -71,9 +71,9 @@ struct ClusterPlanCommand: ParsableCommand {
             plan: try PlacementPlanner.plan(problem), domains: configuration.mixture?.domains ?? [], replicasWanted: replicas)
         if let out { try Data(try plan.json().utf8).write(to: URL(filePath: out), options: .atomic) }
         switch format {
-        case .table: Terminal.write(plan.text + "\n")
-        case .json: Terminal.write(try plan.json())
-        case .lines: Terminal.write(plan.lines)
+        case .table: try Terminal.output(plan.text + "\n")
+        case .json: try Terminal.output(plan.json())
+        case .lines: try Terminal.output(plan.lines)
         }
         for warning in plan.warnings { Terminal.note("Note: \(warning)") }
     }

@@ -36,7 +36,7 @@ struct KeysNewCommand: ParsableCommand {
         let key = try KeyPair.generate(name: name, role: role)
         let paths = try key.write(to: out)
         Terminal.note("\(paths.secret) is secret (only you can read it); \(paths.public) is for the others:")
-        Terminal.write(key.identity.line + "\n")
+        try Terminal.output(key.identity.line + "\n")
     }
 }
 
@@ -48,7 +48,7 @@ struct KeysShowCommand: ParsableCommand {
     @Argument(help: "A .key file.")
     var file: String
 
-    func run() throws { Terminal.write(try KeyPair(contentsOf: file).identity.line + "\n") }
+    func run() throws { try Terminal.output(KeyPair(contentsOf: file).identity.line + "\n") }
 }
 
 extension KeyRole: ExpressibleByArgument {}

@@ -64,7 +64,7 @@ struct TrainerCommand: AsyncParsableCommand {
             try await trainer.run()
         } catch {
             guard trainer.isComputing else { throw error }
-            try? FileHandle.standardError.write(contentsOf: Data("\(Self.fullMessage(for: error))\n".utf8))
+            Terminal.note(Self.fullMessage(for: error))
             _exit(1)
         }
         // Nobody waits for a pass that still computes: the usual exit would take the libraries away from its thread, and end

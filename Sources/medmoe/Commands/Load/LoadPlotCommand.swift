@@ -43,7 +43,7 @@ struct LoadPlotCommand: ParsableCommand {
         }
         let reports = try files.map(LoadPlotCommand.report)
         let comparison = LoadComparison(reports)
-        Terminal.write(comparison.text + "\n")
+        try Terminal.output(comparison.text + "\n")
         if let out {
             for (name, figure) in comparison.figures.sorted(by: { $0.key < $1.key }) {
                 try LoadOutput.write(try figure.svg(), to: "\(out)/\(name).svg")

@@ -9,33 +9,44 @@ import Training
 struct CourseEvaluation {
     /// Conversation files that are kept apart.
     let files: [String]
+    /// Conversation files of questions that were learnt from.
+    let training: [String]
     /// Folder that the images' paths start from.
     let images: ImageFolder
     let skipsBad: Bool
     let threads: Int
     /// The course's log.
     let log: String
+    /// What is asked; read when the first model is.
+    var questions: CourseQuestions?
 
-    /// The scores of the model in `folder`, from the file beside it or else from its answers.
-    func scores(of folder: String, title: String) async throws -> SavedScores {
+    /// The scores of the model in `folder`, from the file beside it where that is of this very model, or else from its answers.
+    mutating func scores(of folder: String, title: String) async throws -> SavedScores {
         let path = "\(folder).evaluation.json"
+        let model = try EvaluatedModel(folder)
         if FileManager.default.fileExists(atPath: path) {
-            Terminal.note("\(title): was asked already, \(path)")
-        } else {
-            try LoadOutput.write(try await report(of: folder, title: title).rendered(), to: path)
+            let saved = try SavedScores(contentsOf: path)
+            if saved.digest == model.digest {
+                Terminal.note("\(title): was asked already, \(path)")
+                return saved
+            }
+            // Earlier versions did not say of which.
+            Terminal.note("\(title): is asked again: \(path) is of another model, or does not say of which")
         }
+        try LoadOutput.write(try await report(on: model, in: folder, title: title).rendered(), to: path)
         return try SavedScores(contentsOf: path)
     }
 
-    /// What the sets are called: by their folders, or by their paths where two share a folder.
-    private var names: [String] {
-        let short = files.map { NamedFile(argument: $0)?.name ?? $0 }
-        return Set(short).count == files.count ? short : files
+    private mutating func checkedQuestions() throws -> CourseQuestions {
+        if let questions { return questions }
+        let read = try CourseQuestions(files, training: training, images: images, skipsBad: skipsBad)
+        questions = read
+        return read
     }
 
-    private func report(of folder: String, title: String) async throws -> EvaluationReport {
-        let checked = try DataValidation(rules: DataRules(images: images, needsAnswerType: true), skipsBad: skipsBad).run(files: files)
-        let sets = zip(names, checked.files).map { (name: $0, conversations: $1.conversations) }
+    private mutating func report(on model: EvaluatedModel, in folder: String, title: String) async throws -> EvaluationReport {
+        let questions = try checkedQuestions()
+        let sets = questions.sets
         let collected = Collected()
         let source = try SourceOptions.parse(["--model", folder, "--threads", "\(threads)"])
         let start = ContinuousClock.now
@@ -43,13 +54,16 @@ struct CourseEvaluation {
             let evaluation = ModelEvaluation(questioner: Questioner(engine: answerer.engine), images: images)
             for set in sets {
                 let progress = SharedProgress("\(title) on \(set.name)", total: set.conversations.count)
-                await collected.add(
-                    try await evaluation.run(name: set.name, conversations: set.conversations) { progress.advance() }, answerer.domains)
+                let outcome = try await evaluation.run(name: set.name, conversations: set.conversations, training: set.training) {
+                    progress.advance()
+                }
+                await collected.add(outcome, answerer.domains)
             }
         }
         let outcomes = await collected.outcomes
         let report = EvaluationReport(
-            settings: .init(model: folder, maximumTokens: 16, aspect: "config", bootstrap: Bootstrap()), datasets: outcomes.map(\.report),
+            settings: .init(model: folder, digest: model.digest, maximumTokens: 16, aspect: "config", bootstrap: Bootstrap()),
+            datasets: outcomes.map(\.report), parameters: model.parameters, skipped: questions.skipped,
             degraded: outcomes.flatMap(\.summaries).count { $0.degraded }, seconds: start.milliseconds(to: .now) / 1000)
         let routed = zip(sets.flatMap(\.conversations), outcomes.flatMap(\.summaries)).map { (conversation: $0, summary: $1) }
         try record(report, DomainRouting(routed, experts: await collected.domains), title)
@@ -61,7 +75,8 @@ struct CourseEvaluation {
         let scores = report.datasets.map { set in
             (set.name, EvaluationRecord.Scores(closedAccuracy: set.overall.closedAccuracy?.value, openRecall: set.overall.openRecall?.value))
         }
-        progress.record(.evaluation(EvaluationRecord(stage: title, datasets: Dictionary(uniqueKeysWithValues: scores))))
+        // A recipe has no file twice; if two names were equal all the same, that would be no reason to lose the scores.
+        progress.record(.evaluation(EvaluationRecord(stage: title, datasets: Dictionary(scores) { first, _ in first })))
         if let routing {
             progress.record(
                 .routing(

@@ -1,4 +1,5 @@
 import Foundation
+import Glibc
 import Training
 
 /// Runs a step of learning, with its log, and says how it went.
@@ -13,6 +14,8 @@ struct LearningRun {
         // Before the log is begun: a refused job leaves nothing.
         try job.check()
         try job.checkOutput()
+        // Ctrl-C in `medmoe train … | tee` ends tee first: a line of progress that nobody reads must not end us before the last checkpoint.
+        signal(SIGPIPE, SIG_IGN)
         let progress = try LearningProgress(title: title, log: log)
         let settings = job.settings
         progress.record(

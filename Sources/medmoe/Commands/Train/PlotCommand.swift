@@ -7,7 +7,7 @@ import Training
 struct PlotCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "plot",
-        abstract: "Draws what a training log tells: loss, learning rate, the router's confusion, tokens per expert and domain, scores.",
+        abstract: "Draws what a training log tells: loss, learning rate, confusion of modalities, tokens per expert and domain, scores.",
         discussion: """
             Each log is a file of JSON lines as `medmoe train` writes it. Of several logs the curves of a stage are drawn into one \
             diagram, to compare runs. Lines that tell nothing known are named and passed over; half a line at the end, left by a process \
@@ -40,7 +40,7 @@ struct PlotCommand: ParsableCommand {
         for (name, figure) in figures {
             let path = "\(out)/\(name).svg"
             try LoadOutput.write(try figure.svg(), to: path)
-            Terminal.write(path + "\n")
+            try Terminal.output(path + "\n")
         }
     }
 }

@@ -8,5 +8,5 @@ struct TrainAlignCommand: AsyncParsableCommand {
     @OptionGroup var options: TrainOptions
     @OptionGroup var images: TrainImagesOption
 
-    func run() async throws { try await learn(options.job(.align, images: images.images), options) }
+    func run() async throws { try await learn(try options.job(.align, images: images.images), options) }
 }

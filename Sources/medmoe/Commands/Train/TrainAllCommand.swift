@@ -11,7 +11,8 @@ struct TrainAllCommand: AsyncParsableCommand {
         abstract: "Follows a recipe: tokenizer and new model if it asks for them, every step, measurements, ablations.",
         discussion: """
             Each step gets a folder of its own below --out. What is finished is not done again, and an unfinished step goes on from its \
-            last checkpoint, when the same command is given again.
+            last checkpoint, when the same command is given again. Where the recipe was changed since, a finished step is named and \
+            nothing is done.
 
               medmoe train all --recipe cluster/learn/medmoe-tiny.yaml --data DATA --out OUT --ablations
               medmoe plot OUT/log.jsonl --out OUT/plots
@@ -32,7 +33,11 @@ struct TrainAllCommand: AsyncParsableCommand {
         let start = try beginsAnew(recipe) ? "\(out)/0-model" : model ?? ""
         let plan = RecipePlan(recipe, data: data, start: start, out: out, withAblations: ablations)
         for item in plan.items { try item.job.check() }
-        if !plan.items.allSatisfy({ isThere($0.job) }) { try checkData(recipe, plan) }
+        try checkFinished(recipe, plan, start)
+        let left = plan.items.map(\.job).filter { !isThere($0.out) }
+        if !left.isEmpty {
+            try CourseData(files: recipe.data, folder: data, skipsBad: skipBad).check(left, asks: plan.items.contains { $0.evaluates })
+        }
         try LoadOutput.makeFolder(out)
         if recipe.model != nil { try makeModel(recipe, start) }
         try await TerminationSignal.cancelling { try await follow(plan, recipe) }
@@ -41,28 +46,38 @@ struct TrainAllCommand: AsyncParsableCommand {
     private func follow(_ plan: RecipePlan, _ recipe: Recipe) async throws {
         let log = "\(out)/log.jsonl"
         var results: [(title: String, scores: SavedScores)] = []
-        let evaluation = CourseEvaluation(
-            files: (recipe.data.dev ?? []).map { "\(data)/\($0)" }, images: ImageFolder(path: data), skipsBad: skipBad, threads: compute.count, log: log)
+        var evaluation = CourseEvaluation(
+            files: (recipe.data.dev ?? []).map { "\(data)/\($0)" }, training: recipe.data.train.map { "\(data)/\($0)" },
+            images: ImageFolder(path: data), skipsBad: skipBad, threads: compute.count, log: log)
         let lastOfCourse = plan.items.last { !$0.isAblation }?.title
         for item in plan.items {
             var job = item.job
             job.threads = compute.count
             job.skipsBad = skipBad
             if item.isAblation || item.title == lastOfCourse { job.dtype = dtype.dtype }
-            if isThere(job) {
+            if isThere(job.out) {
                 Terminal.note("\(item.title): is there already, \(job.out)")
             } else {
                 try FileManager.default.createDirectory(
                     atPath: URL(filePath: job.out).deletingLastPathComponent().path, withIntermediateDirectories: true)
+                try SettingsFile(folder: job.out).write(LearntSettings(item.job, data: data))
                 _ = try await LearningRun(title: item.title, log: log).run(job, trainers: trainers)
             }
             if item.evaluates { results.append((item.title, try await evaluation.scores(of: item.job.out, title: item.title))) }
         }
-        if !results.isEmpty { Terminal.write(CourseText.table(results)) }
+        if !results.isEmpty { try Terminal.output(CourseText.table(results)) }
     }
 
-    /// Whether a step is finished.
-    private func isThere(_ job: StageJob) -> Bool { FileManager.default.fileExists(atPath: "\(job.out)/config.json") }
+    /// Whether a model is finished.
+    private func isThere(_ folder: String) -> Bool { FileManager.default.fileExists(atPath: "\(folder)/config.json") }
+
+    /// Looks whether what is finished is what the recipe asks for.
+    private func checkFinished(_ recipe: Recipe, _ plan: RecipePlan, _ start: String) throws {
+        if let shape = recipe.model, isThere(start) { try SettingsFile(folder: start).check(against: LearntSettings(shape, of: recipe)) }
+        for item in plan.items where isThere(item.job.out) {
+            try SettingsFile(folder: item.job.out).check(against: LearntSettings(item.job, data: data))
+        }
+    }
 
     /// Whether the recipe makes the model that the first step begins with.
     private func beginsAnew(_ recipe: Recipe) throws -> Bool {
@@ -74,36 +89,24 @@ struct TrainAllCommand: AsyncParsableCommand {
         return true
     }
 
-    /// Looks at all entries of all files before the first step, which may take hours; each step looks at its own again, with its model's rules.
-    private func checkData(_ recipe: Recipe, _ plan: RecipePlan) throws {
-        let folder = ImageFolder(path: data)
-        let learnt = recipe.data.train + (recipe.data.captions ?? [])
-        let held = recipe.data.dev ?? []
-        let asks = plan.items.contains { $0.evaluates }
-        for (files, needsAnswerType) in [(learnt, false), (held, asks)] where !files.isEmpty {
-            let rules = DataRules(images: folder, allowsTextOnly: !needsAnswerType, needsAnswerType: needsAnswerType)
-            _ = try DataValidation(rules: rules, skipsBad: skipBad).run(files: files.map { "\(data)/\($0)" })
-        }
-    }
-
     /// Makes the model that the first step begins with, unless it is there.
     private func makeModel(_ recipe: Recipe, _ folder: String) throws {
         guard let shape = recipe.model else { return }
-        if FileManager.default.fileExists(atPath: "\(folder)/config.json") { return }
+        if isThere(folder) { return }
+        // With the model, also where one is there: it may be of a recipe with another vocabulary, or with other data.
         let tokenizer = "\(out)/0-tokenizer"
-        if !FileManager.default.fileExists(atPath: "\(tokenizer)/tokenizer_config.json") {
-            var corpus = TokenizerCorpus()
-            try corpus.addTemplate(.stablelm)
-            let files = (recipe.data.train + (recipe.data.captions ?? [])).map { "\(data)/\($0)" }
-            let rules = DataRules(allowsTextOnly: true)
-            let texts = try DataValidation(rules: rules, skipsBad: skipBad).run(files: files)
-            for conversation in texts.conversations { corpus.add(conversation) }
-            let trained = try BytePairTrainer(vocabularySize: recipe.tokenizer?.vocabulary ?? 4096).train(corpus.words)
-            try LoadOutput.makeFolder(tokenizer)
-            try LoadOutput.write(trained.tokenizerJSON, to: "\(tokenizer)/tokenizer.json")
-            try LoadOutput.write(trained.configurationJSON, to: "\(tokenizer)/tokenizer_config.json")
-            Terminal.note("tokenizer: \(grouped(trained.tokens.count)) tokens, \(tokenizer)")
-        }
+        var corpus = TokenizerCorpus()
+        try corpus.addTemplate(.stablelm)
+        let files = (recipe.data.train + (recipe.data.captions ?? [])).map { "\(data)/\($0)" }
+        let rules = DataRules(allowsTextOnly: true)
+        let texts = try DataValidation(rules: rules, skipsBad: skipBad).run(files: files)
+        for conversation in texts.conversations { corpus.add(conversation) }
+        let trained = try BytePairTrainer(vocabularySize: recipe.vocabulary).train(corpus.words)
+        try LoadOutput.makeFolder(tokenizer)
+        try LoadOutput.write(trained.tokenizerJSON, to: "\(tokenizer)/tokenizer.json")
+        try LoadOutput.write(trained.configurationJSON, to: "\(tokenizer)/tokenizer_config.json")
+        Terminal.note("tokenizer: \(grouped(trained.tokens.count)) tokens, \(tokenizer)")
+        try SettingsFile(folder: folder).write(LearntSettings(shape, of: recipe))
         try NewModel.write(shape, tokenizer: tokenizer, seed: recipe.seed ?? 0, to: folder)
         Terminal.note("new model: \(folder)")
     }

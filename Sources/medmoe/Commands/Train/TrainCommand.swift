@@ -12,10 +12,12 @@ struct TrainCommand: AsyncParsableCommand {
               medmoe train router   --data train.json    --images DIR --model STEP2 --out STEP2R --held-out dev.json
               medmoe train experts  --data train.json    --images DIR --model STEP2R --out MODEL
 
+            Those without pretrained weights begin with `train new`, `train encoder` and `train language`, or let `train all` follow a recipe.
+
             A run that was stopped goes on from its last checkpoint when the same command is given again.
             """,
         subcommands: [
-            TrainEncoderCommand.self, TrainLanguageCommand.self, TrainAlignCommand.self, TrainInstructCommand.self, TrainRouterCommand.self, TrainExpertsCommand.self,
-            TrainAllCommand.self,
+            TrainNewCommand.self, TrainEncoderCommand.self, TrainLanguageCommand.self, TrainAlignCommand.self, TrainInstructCommand.self,
+            TrainRouterCommand.self, TrainExpertsCommand.self, TrainAllCommand.self,
         ])
 }

@@ -14,7 +14,7 @@ struct TrainEncoderCommand: AsyncParsableCommand {
     var heldOut: [String] = []
 
     func run() async throws {
-        var job = options.job(.encoder, images: images.images)
+        var job = try options.job(.encoder, images: images.images)
         try mixture.apply(to: &job)
         job.heldOut = heldOut
         try await learn(job, options)

@@ -24,7 +24,7 @@ struct TrainExpertsCommand: AsyncParsableCommand {
     }
 
     func run() async throws {
-        var job = options.job(.experts, images: images.images)
+        var job = try options.job(.experts, images: images.images)
         try mixture.apply(to: &job)
         job.shape.topK = topK
         job.shape.hasMeta = !withoutMeta

@@ -8,5 +8,5 @@ struct TrainInstructCommand: AsyncParsableCommand {
     @OptionGroup var options: TrainOptions
     @OptionGroup var images: TrainImagesOption
 
-    func run() async throws { try await learn(options.job(.instruct, images: images.images), options) }
+    func run() async throws { try await learn(try options.job(.instruct, images: images.images), options) }
 }

@@ -7,5 +7,5 @@ struct TrainLanguageCommand: AsyncParsableCommand {
 
     @OptionGroup var options: TrainOptions
 
-    func run() async throws { try await learn(options.job(.language, images: nil), options) }
+    func run() async throws { try await learn(try options.job(.language, images: nil), options) }
 }

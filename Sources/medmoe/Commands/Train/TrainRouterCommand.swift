@@ -14,7 +14,7 @@ struct TrainRouterCommand: AsyncParsableCommand {
     @Option(help: "At most so many labelled examples to learn from.") var labelled = 2500
 
     func run() async throws {
-        var job = options.job(.router, images: images.images)
+        var job = try options.job(.router, images: images.images)
         try mixture.apply(to: &job)
         job.heldOut = heldOut
         job.labelledExamples = labelled
