@@ -115,6 +115,30 @@ extension Commands {
             try await ground.program.succeed(try course(changed))
         }
 
+        @Test("so is one whose model before it is gone, or was learnt anew")
+        func otherBeginningsAreRefused() async throws {
+            try await ground.program.succeed(try course(Self.twice))
+            let files = FileManager.default
+            try files.removeItem(atPath: ground.path("out/1-instruct"))
+            expectRefusal(
+                try await ground.program.run(try course(Self.twice)), naming: "out/2-more is finished, but", "out/1-instruct, which it began with, is not there")
+            // Learnt anew while the second step was elsewhere.
+            try files.moveItem(atPath: ground.path("out/2-more"), toPath: ground.path("aside"))
+            let first = "  - {step: instruct, epochs: 2, batch: 4}\n"
+            try await ground.program.succeed(try course(first))
+            try files.moveItem(atPath: ground.path("aside"), toPath: ground.path("out/2-more"))
+            let both = first + "  - {step: instruct, name: more, epochs: 1, batch: 4}\n"
+            expectRefusal(
+                try await ground.program.run(try course(both)), naming: "out/2-more is finished, but 1-instruct was learnt anew since",
+                "remove that folder and those made after it")
+        }
+
+        @Test("a finished model that is stored as another number type than asked for is refused")
+        func otherNumberTypesAreRefused() async throws {
+            try await ground.program.succeed(try course(Self.asked, ["--dtype", "bf16"]))
+            expectRefusal(try await ground.program.run(try course(Self.asked)), naming: "out/1-instruct is finished", "\"dtype\" was BF16 and is F32")
+        }
+
         @Test("so is a new model of other sizes")
         func changedModelsAreRefused() async throws {
             let steps = "  - {step: language, epochs: 1, batch: 4}\n"

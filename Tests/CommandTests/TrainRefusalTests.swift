@@ -111,6 +111,17 @@ extension Commands {
             #expect(ground.areEqual("new/deep/out/model.safetensors", "empty/model.safetensors"))
         }
 
+        @Test("options that a step does not read, or that exclude each other, are refused by name", arguments: [
+            ("router", ["--micro-batch", "8"], "router does not read \"microBatch\""), ("encoder", ["--micro-batch", "8"], "encoder does not read"),
+            ("experts", ["--dense", "--top-k", "2"], "--dense has no experts"), ("experts", ["--dense", "--without-meta"], "--dense has no experts"),
+            ("experts", ["--router", "r.safetensors", "--without-router"], "--without-router"),
+        ])
+        func optionsThatAreNotRead(step: String, more: [String], part: String) async throws {
+            let outcome = try await ground.program.run(ground.step(step, data: "/nonexistent.json", out: "out", more))
+            #expect(!outcome.succeeded && outcome.errors.contains(part), "\(outcome)")
+            #expect(!ground.exists("out.log.jsonl"))
+        }
+
         @Test("settings that cannot be meant are refused by name", arguments: [
             (["--rate", "0"], "learning rate is 0"), (["--batch", "0"], "batch is 0"), (["--epochs", "-1"], "--epochs"), (["--warm-up", "2"], "warm-up is 2"),
             (["--rate", "nan"], "learning rate is nan"), (["--micro-batch", "0"], "micro-batch is 0"), (["--threads", "0"], "--threads is 0"),

@@ -39,11 +39,32 @@ struct FeatureStoreTests {
 
     @Test("images that memory does not hold are read again, to the same bits")
     func imagesAreReadAgain() throws {
-        let (held, read) = (try store(0).features, try store(0, imageBytes: 5000).features)
+        let (held, read) = (try store(0).features, try store(0, imageBytes: 20_000).features)
         let wanted = [0, 5, 3, 0]
         #expect(try read.features(wanted)?.values == held.features(wanted)?.values)
         let drawn = Augmentation.drawn(4, seed: 1, update: 2)
         #expect(try read.features(wanted, augmentations: drawn)?.values == held.features(wanted, augmentations: drawn)?.values)
+    }
+
+    @Test("a file that is gone matters only where memory did not hold its image, and is named", arguments: [(1 << 20, true), (20_000, false)])
+    func goneFilesAreNamed(imageBytes: Int, holdsLast: Bool) throws {
+        let scratch = ScratchFolder()
+        let model = try LearnableModel(folder: CheckpointFolder(path: scratch.model))
+        let images = ImageStore(model, folder: ImageFolder(path: scratch.path), byteLimit: imageBytes)
+        for (number, path) in FixtureImages.paths.enumerated() {
+            let copy = "\(number).png"
+            try Data(FixtureImages.folder.bytes(of: path)).write(to: URL(filePath: "\(scratch.path)/\(copy)"))
+            _ = try images.number(of: copy)
+            try FileManager.default.removeItem(atPath: "\(scratch.path)/\(copy)")
+        }
+        // 20,000 bytes hold the first two, 56 pixels wide and high.
+        #expect(try images.square(0).count == 3 * 56 * 56 && images.square(1).count == 3 * 56 * 56)
+        if holdsLast {
+            _ = try images.square(5)
+        } else {
+            let error = #expect(throws: TrainingError.self) { _ = try images.square(5) }
+            #expect(error?.description.contains("5.png") == true && error?.description.contains("put it back") == true, "\(String(describing: error))")
+        }
     }
 
     @Test("an augmented image has features of its own each time it is drawn, and the same ones of the same draw")

@@ -20,7 +20,7 @@ struct RecipeTests {
           - {step: experts, name: control, from: router, dense: true}
         """
 
-    @Test("what a recipe leaves out is the paper's")
+    @Test("what a recipe leaves out is the step's default")
     func defaultsAreThePapers() throws {
         let steps = TrainingStep.allCases.map { "  - {step: \($0.rawValue)}" }.joined(separator: "\n")
         for step in try recipe("data: {train: [a.json]}\nsteps:\n\(steps)").steps {
@@ -70,6 +70,7 @@ struct RecipeTests {
             ("data: {train: [a]}\nsteps: [{step: align}]\nablations: [{step: experts}]", "ablation experts must say \"from\""),
             ("data: {train: [a]}\nsteps: [{step: align, rate: -1}]", "step align: align: the learning rate is -1"),
             ("data: {train: [a]}\nsteps: [{step: align, epochs: 0}]", "epochs is 0"),
+            ("data: {train: [a]}\nsteps: [{step: router, topK: 2}]", "step router: router does not read \"topK\""),
             ("data: {train: [a]}\nsteps: [{step: align, warmUp: 2}]", "warm-up is 2"),
             ("data: {train: [a, b, ./a]}\nsteps: [{step: align}]", "\"data.train\" names ./a twice"),
             ("data: {train: [a], captions: [c, c]}\nsteps: [{step: align}]", "\"data.captions\" names c twice"),

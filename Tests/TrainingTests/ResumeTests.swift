@@ -116,6 +116,15 @@ struct ResumeTests {
         _ = try await StageRunner().run(job, observer: UpdateRecord())
     }
 
+    @Test("a model with experts is refused where its experts would become others, before anything is learnt")
+    func mixturesStayAsTheyAre() async throws {
+        var job = job(.experts, model: folder.model, data: try folder.write("data.json", entries()), out: "out")
+        (job.withoutRouter, job.staysDense) = (false, true)
+        let observer = UpdateRecord()
+        let error = await #expect(throws: TrainingError.self) { try await StageRunner().run(job, observer: observer) }
+        #expect(error?.description.contains("has experts already") == true && observer.updates.isEmpty, "\(String(describing: error))")
+    }
+
     @Test("jobs that make no sense are refused before anything is read")
     func impossibleJobsAreRefused() async throws {
         func fault(_ change: (inout StageJob) -> Void) async -> String {

@@ -32,6 +32,13 @@ struct UnreadSettingsTests {
         }
     }
 
+    @Test("a control without experts has no settings of theirs", arguments: [("withoutMeta", "true"), ("withoutRouter", "true"), ("topK", "2"), ("domains", "2")])
+    func denseControls(key: String, value: String) throws {
+        let step = try JSONDecoder().decode(RecipeStep.self, from: Data("{\"step\": \"experts\", \"dense\": true, \"\(key)\": \(value)}".utf8))
+        let error = #expect(throws: TrainingError.self) { try step.checkReaders() }
+        #expect(error?.description.contains("does not read \"\(key)\"") == true)
+    }
+
     @Test("a model with experts is not made into another one")
     func expertsStayAsTheyAre() throws {
         let mixture = ModelConfiguration.Mixture(

@@ -8,6 +8,9 @@ struct BatchOrder: Sendable {
     let batchSize: Int
     let seed: UInt64
 
+    /// Another number whenever the same seed gives other batches: a run must not go on from a checkpoint of another order.
+    static let version = 2
+
     /// Batches per window of the shuffled examples within which those of similar length come together.
     private static let window = 16
 

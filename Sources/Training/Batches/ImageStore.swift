@@ -48,8 +48,13 @@ final class ImageStore {
 
     /// Bytes of an image's square, red, green and blue of each pixel.
     ///
-    /// - Throws: `ImageFolder.Failure` or `ImageError`, when the file is no longer what it was.
-    func square(_ number: Int) throws -> [UInt8] { try squares[number] ?? decoded(paths[number]) }
+    /// - Throws: `TrainingError.impossible` that names the file, when it is no longer what it was.
+    func square(_ number: Int) throws -> [UInt8] {
+        if let square = squares[number] { return square }
+        do { return try decoded(paths[number]) } catch {
+            throw TrainingError.impossible("\(error); it could be read when learning began: put it back, and the same command goes on from the last checkpoint")
+        }
+    }
 
     private func decoded(_ path: String) throws -> [UInt8] {
         let image = try model.decoder.decode(folder.bytes(of: path), named: path)

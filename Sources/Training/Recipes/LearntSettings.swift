@@ -33,6 +33,7 @@ public struct LearntSettings: Sendable, Hashable {
             "beta2": "\(settings.optimiser.beta2)",
             "lowerCaseAnswers": "\(settings.lowerCasesAnswers)",
             "augment": "\(settings.augmentsImages)",
+            "dtype": job.dtype.rawValue,
         ]
         // Of experts a step has what it reads: whoever changes the rest keeps what was learnt without it.
         switch settings.step {
@@ -56,6 +57,14 @@ public struct LearntSettings: Sendable, Hashable {
         }
         self.values = values
     }
+
+    /// The same, with the model that the step begins with: a step that was learnt from another one is not this one.
+    ///
+    /// - Parameter digest: names the model's weights.
+    public func beginning(with digest: String) -> LearntSettings { LearntSettings(values: values.merging([Self.origin: digest]) { $1 }) }
+
+    /// Key of the digest of the model that a step begins with.
+    public static let origin = "fromDigest"
 
     /// What the new model of a recipe is made with, and its tokenizer.
     public init(_ shape: ModelShape, of recipe: Recipe) {

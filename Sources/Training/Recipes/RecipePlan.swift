@@ -5,13 +5,13 @@ public struct RecipePlan: Sendable {
     /// One job and what it is called.
     public struct Item: Sendable {
         public let title: String
-        public let job: StageJob
+        public var job: StageJob
         public let isAblation: Bool
         /// Whether the model is asked the held-out questions afterwards.
         public let evaluates: Bool
     }
 
-    public let items: [Item]
+    public var items: [Item]
 
     /// - Parameters:
     ///   - data: folder that the recipe's files and the images' paths start from.

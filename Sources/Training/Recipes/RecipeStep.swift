@@ -38,7 +38,7 @@ public struct RecipeStep: Sendable, Hashable, Codable {
     public var withoutRouter: Bool?
     /// Experts: experts per token.
     public var topK: Int?
-    /// Experts: so many of the domains, the first ones.
+    /// Encoder, router, experts: so many of the domains, the first ones; data with other labels is refused where labels count.
     public var domains: Int?
     /// Whether the model is asked the held-out questions afterwards.
     public var evaluate: Bool?

@@ -24,6 +24,14 @@ extension RecipeStep {
         ]
     }
 
+    /// What a control without experts does not read.
+    private static var ofExperts: [(key: String, isGiven: (RecipeStep) -> Bool)] {
+        [
+            ("withoutMeta", { $0.withoutMeta ?? false }), ("withoutRouter", { $0.withoutRouter ?? false }), ("topK", { $0.topK != nil }),
+            ("domains", { $0.domains != nil }),
+        ]
+    }
+
     /// A setting that its step does not read would otherwise change nothing without a word.
     ///
     /// - Throws: `TrainingError.impossible` that names the setting and the steps that read it.
@@ -31,6 +39,10 @@ extension RecipeStep {
         for reader in Self.readers where reader.isGiven(self) && !reader.steps.contains(step) {
             let steps = reader.steps.map(\.rawValue).joined(separator: ", ")
             throw TrainingError.impossible("\(step.rawValue) does not read \"\(reader.key)\" (\(steps) \(reader.steps.count == 1 ? "does" : "do")): leave it out")
+        }
+        guard step == .experts, dense ?? false else { return }
+        if let (key, _) = Self.ofExperts.first(where: { $0.isGiven(self) }) {
+            throw TrainingError.impossible("experts with \"dense\" does not read \"\(key)\": leave one of the two out")
         }
     }
 }

@@ -35,7 +35,7 @@ public actor StageRunner {
         let data = try StageData(job.data, job: job, model: model, observer: observer)
         let context = TrainingContext(threads: job.threads)
         observer.computes(with: context.summary)
-        let work = WorkFolder(path: job.out + ".steps", origin: "\(data.digest) \(try model.origin(job))")
+        let work = WorkFolder(path: job.out + ".steps", origin: "\(data.digest) \(try model.origin(job)) order \(BatchOrder.version)")
         // Before hours of work: what cannot be written is found now.
         try work.begin()
         defer { work.removeIfEmpty() }

@@ -27,6 +27,10 @@ struct SettingsFile {
             let values = try? JSONDecoder().decode([String: String].self, from: data)
         else { throw SettingsFileError(description: "\(path) cannot be read as settings: remove it to keep \(folder) as it is") }
         if let (key, was, now) = LearntSettings(values: values).difference(from: recipe) {
+            guard key != LearntSettings.origin else {
+                throw SettingsFileError(
+                    description: "\(folder) is finished, but \(recipe.values["from"] ?? "what it began with") was learnt anew since: remove that folder and those made after it")
+            }
             throw SettingsFileError(
                 description: "\(folder) is finished, but \"\(key)\" was \(was) and is \(now) in the recipe: remove that folder and those made after it, or take the recipe back")
         }

@@ -31,7 +31,7 @@ struct TrainAllCommand: AsyncParsableCommand {
     func run() async throws {
         let recipe = try Recipe(contentsOf: recipe)
         let start = try beginsAnew(recipe) ? "\(out)/0-model" : model ?? ""
-        let plan = RecipePlan(recipe, data: data, start: start, out: out, withAblations: ablations)
+        let plan = plan(of: recipe, start)
         for item in plan.items { try item.job.check() }
         try checkFinished(recipe, plan, start)
         let left = plan.items.map(\.job).filter { !isThere($0.out) }
@@ -43,24 +43,32 @@ struct TrainAllCommand: AsyncParsableCommand {
         try await TerminationSignal.cancelling { try await follow(plan, recipe) }
     }
 
+    /// The recipe's jobs as they are done here.
+    private func plan(of recipe: Recipe, _ start: String) -> RecipePlan {
+        var plan = RecipePlan(recipe, data: data, start: start, out: out, withAblations: ablations)
+        let last = plan.items.lastIndex { !$0.isAblation }
+        for index in plan.items.indices {
+            plan.items[index].job.threads = compute.count
+            plan.items[index].job.skipsBad = skipBad
+            if plan.items[index].isAblation || index == last { plan.items[index].job.dtype = dtype.dtype }
+        }
+        return plan
+    }
+
     private func follow(_ plan: RecipePlan, _ recipe: Recipe) async throws {
         let log = "\(out)/log.jsonl"
         var results: [(title: String, scores: SavedScores)] = []
         var evaluation = CourseEvaluation(
             files: (recipe.data.dev ?? []).map { "\(data)/\($0)" }, training: recipe.data.train.map { "\(data)/\($0)" },
             images: ImageFolder(path: data), skipsBad: skipBad, threads: compute.count, log: log)
-        let lastOfCourse = plan.items.last { !$0.isAblation }?.title
         for item in plan.items {
-            var job = item.job
-            job.threads = compute.count
-            job.skipsBad = skipBad
-            if item.isAblation || item.title == lastOfCourse { job.dtype = dtype.dtype }
+            let job = item.job
             if isThere(job.out) {
                 Terminal.note("\(item.title): is there already, \(job.out)")
             } else {
                 try FileManager.default.createDirectory(
                     atPath: URL(filePath: job.out).deletingLastPathComponent().path, withIntermediateDirectories: true)
-                try SettingsFile(folder: job.out).write(LearntSettings(item.job, data: data))
+                try SettingsFile(folder: job.out).write(try settings(of: job))
                 _ = try await LearningRun(title: item.title, log: log).run(job, trainers: trainers)
             }
             if item.evaluates { results.append((item.title, try await evaluation.scores(of: item.job.out, title: item.title))) }
@@ -74,9 +82,18 @@ struct TrainAllCommand: AsyncParsableCommand {
     /// Looks whether what is finished is what the recipe asks for.
     private func checkFinished(_ recipe: Recipe, _ plan: RecipePlan, _ start: String) throws {
         if let shape = recipe.model, isThere(start) { try SettingsFile(folder: start).check(against: LearntSettings(shape, of: recipe)) }
-        for item in plan.items where isThere(item.job.out) {
-            try SettingsFile(folder: item.job.out).check(against: LearntSettings(item.job, data: data))
+        for job in plan.items.map(\.job) where isThere(job.out) {
+            guard isThere(job.model) else {
+                throw SettingsFileError(
+                    description: "\(job.out) is finished, but \(job.model), which it began with, is not there: remove \(job.out) and what was made after it, or put that back")
+            }
+            try SettingsFile(folder: job.out).check(against: try settings(of: job))
         }
+    }
+
+    /// What a step learns with, and from.
+    private func settings(of job: StageJob) throws -> LearntSettings {
+        LearntSettings(job, data: data).beginning(with: try EvaluatedModel(job.model).digest)
     }
 
     /// Whether the recipe makes the model that the first step begins with.
