@@ -9,17 +9,13 @@ extension Commands {
 
         init() throws {
             ground = try TrainingGround()
-            try ground.write(TrainingGround.entries(), to: "train.json")
-            try ground.write(Array(TrainingGround.entries(5).dropFirst(2)), to: "dev.json")
+            try ground.writeCourseData(dev: Array(TrainingGround.entries(5).dropFirst(2)))
             try ground.write(
                 TrainingGround.scans.enumerated().map { number, scan in
                     TrainingGround.entry(
                         "c\(number)", image: scan, question: "<image>\nDescribe it.", answer: "a picture of kind \(number)",
                         modality: TrainingGround.modalities[number], more: ["question_type": "caption"])
                 }, to: "captions.json")
-            for scan in TrainingGround.scans {
-                try FileManager.default.copyItem(atPath: Checkout.image(scan), toPath: ground.path(scan))
-            }
         }
 
         private func recipe(_ steps: String = TrainingCourses.steps) throws -> String {

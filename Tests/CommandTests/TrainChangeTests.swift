@@ -9,12 +9,8 @@ extension Commands {
 
         init() throws {
             ground = try TrainingGround()
-            try ground.write(TrainingGround.entries(), to: "train.json")
-            try ground.write(TrainingGround.entries(4), to: "dev.json")
+            try ground.writeCourseData(dev: TrainingGround.entries(4))
             try ground.program.folder.write("text.jpg", "Findings: none.\n")
-            for scan in TrainingGround.scans {
-                try FileManager.default.copyItem(atPath: Checkout.image(scan), toPath: ground.path(scan))
-            }
         }
 
         private static let asked = "  - {step: instruct, epochs: 1, batch: 4, rate: 1.0e-3, evaluate: true}\n"

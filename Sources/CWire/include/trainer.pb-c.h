@@ -255,7 +255,7 @@ struct  Medmoe__Trainer__Backward
   uint32_t layer;
   uint32_t width;
   /*
-   * as in the Forward of this layer
+   * as in the Forward of this layer; none: its open pass ends
    */
   size_t n_segments;
   Medmoe__Trainer__Segment **segments;

@@ -42,6 +42,15 @@ struct TrainingGround {
         try program.folder.write(name, JSONSerialization.data(withJSONObject: entries, options: [.sortedKeys]))
     }
 
+    /// What a recipe's folder of data holds: `train.json`, `dev.json` and the scans.
+    func writeCourseData(dev: [[String: Any]]) throws {
+        try write(Self.entries(), to: "train.json")
+        try write(dev, to: "dev.json")
+        for scan in Self.scans {
+            try FileManager.default.copyItem(atPath: Checkout.image(scan), toPath: path(scan))
+        }
+    }
+
     /// Arguments of a short step.
     func step(_ step: String, data: String, out: String, _ more: [String] = []) -> [String] {
         ["train", step, "--data", data, "--images", images, "--model", model, "--out", path(out)] + more
